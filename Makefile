@@ -1,0 +1,42 @@
+# make book: the quick profile, executed and built.  make test: everything that CI runs.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: book test setup lint browser full benchmarks clean help
+
+help:
+	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
+
+book: $(READY) ## set up, run the quick profile, build the pages, say where they are
+	$(BIN)/strata run --profile quick
+	$(BIN)/strata build --profile quick
+
+test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book build, browser test
+	$(BIN)/pytest
+	$(BIN)/strata check --profile full
+
+setup: $(READY) ## make .venv from constraints.txt
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+browser: $(READY) ## make sure that there is a Chromium for the tests of the pages
+	$(BIN)/python tests/browser/chromium.py --install
+
+full: $(READY) ## execute the full profile (about 12 minutes) and build the published book
+	$(BIN)/strata run --profile full
+	$(BIN)/strata build --profile full
+
+benchmarks: $(READY) ## measure the benchmarks again, on an idle machine
+	STRATA_BENCH_OUT=book/executed/benchmarks.json $(BIN)/pytest tests/benchmarks
+
+clean: ## remove what was built; the run store stays
+	rm -rf _build

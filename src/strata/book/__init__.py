@@ -1,0 +1,1 @@
+"""The book: executing notebooks, keeping records, building and checking pages."""

@@ -1,0 +1,97 @@
+"""Is what we publish still what the code says? Keys are recomputed, nothing is executed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import nbformat
+
+from strata.book.profiles import Notebook, check_complete, resolve
+from strata.book.prose import prose_problems
+from strata.book.record import (
+    METADATA,
+    Record,
+    RecordError,
+    changes,
+    executed_folder,
+    key_of,
+    key_parts,
+    load_record,
+    require_complete,
+)
+from strata.claims import load_claims
+
+State = Literal["fresh", "stale", "missing", "half-run"]
+
+
+@dataclass(frozen=True)
+class Status:
+    """State of one executed notebook, and why."""
+
+    notebook: str
+    profile: str
+    state: State
+    why: str = ""
+    declared: str | None = None
+    record: Record | None = None
+
+    @property
+    def acceptable(self) -> bool:
+        """Whether it may be published: fresh, or stale with a declared reason."""
+        return self.state == "fresh" or (self.state == "stale" and self.declared is not None)
+
+    def line(self) -> str:
+        """One line for the terminal."""
+        state = f"stale ({self.why})" if self.state == "stale" else self.state
+        why = f": {self.why}" if self.why and self.state != "stale" else ""
+        declared = f" [declared: {self.declared}]" if self.declared else ""
+        return f"{self.notebook:<24} {self.profile:<6} {state}{why}{declared}"
+
+
+def status_of(notebook: Notebook, profile: str, root: Path) -> Status:
+    """State of one notebook under one profile."""
+    name, declared = notebook.name, notebook.profiles[profile].stale
+    folder = executed_folder(root, profile)
+    executed, beside = folder / f"{name}.ipynb", folder / f"{name}.json"
+    if not executed.exists():
+        return Status(name, profile, "missing", f"run: strata run {name} --profile {profile}")
+    try:
+        node = nbformat.read(executed, as_version=4)
+        require_complete(node, name)
+        record = load_record(beside)
+        if node.metadata.get(METADATA) != json.loads(json.dumps(asdict(record))):
+            raise RecordError("the notebook and the record beside it are of different runs")
+    except (RecordError, ValueError) as error:
+        return Status(name, profile, "half-run", str(error))
+    parts = key_parts(notebook, resolve(notebook, profile, root), root)
+    if key_of(parts) == record.key:
+        return Status(name, profile, "fresh", record=record)
+    why = ", ".join(changes(record.key_parts, json.loads(json.dumps(parts))))
+    return Status(name, profile, "stale", f"changed: {why}", declared, record)
+
+
+def check_sources(notebooks: Sequence[Notebook], root: Path) -> list[str]:
+    """Problems of the sources: parameters, outputs in sources, prose numbers, untested claims."""
+    problems = []
+    for notebook in notebooks:
+        problems += check_complete(notebook, root)
+        node = nbformat.read(notebook.source(root), as_version=4)
+        if any(c.get("outputs") or c.get("execution_count") for c in node.cells):
+            problems.append(f"{notebook.name}: the source holds outputs; sources hold none")
+    return problems + _claim_problems(notebooks, root) + prose_problems(root)
+
+
+def _claim_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
+    judged = {n.name: n.source(root).read_text(encoding="utf-8") for n in notebooks}
+    tests = "\n".join(p.read_text(encoding="utf-8") for p in (root / "tests").rglob("test_*.py"))
+    problems = []
+    for claim in load_claims(root / "book" / "claims.yml").values():
+        if f'judge(\\"{claim.id}\\"' not in judged.get(claim.notebook, ""):
+            problems.append(f"claim {claim.id}: notebook {claim.notebook!r} does not judge it")
+        if f'claim("{claim.id}")' not in tests:
+            problems.append(f"claim {claim.id}: no test is marked with it")
+    return problems

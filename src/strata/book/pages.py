@@ -1,0 +1,140 @@
+"""What the build writes into pages: the header of a chapter, the tables of generated pages."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from nbformat import NotebookNode, v4
+
+from strata.book.check import Status
+from strata.book.record import Record
+
+_BLOCK = re.compile(r"<!-- generated: ([\w-]+) -->\n.*?<!-- end generated -->", re.DOTALL)
+
+
+def add_header(node: NotebookNode, status: Status) -> None:
+    """Put what the page was run on below its title."""
+    if status.record is None:
+        raise ValueError(f"{status.notebook} has no record to make a header of")
+    cell = v4.new_markdown_cell(header(status.record, status))
+    cell.id = "strata-header"
+    node.cells.insert(1, cell)
+
+
+def header(record: Record, status: Status) -> str:
+    """The header of an executed chapter as HTML."""
+    run = record.run
+    machine = run["machine"]
+    commit = (run["commit"] or "no git checkout")[:12]
+    facts = {
+        "ran on": f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}",
+        "device": f"{run['device']}, {run['workers']} single-thread workers",
+        "took": f"{run['seconds']:.0f} s, {run['peak_memory_mb']} MB at its peak",
+        "with": f"Python {machine['python']}, torch {machine['torch']}, numpy {machine['numpy']}",
+        "commit": commit + {True: "", False: " and uncommitted changes", None: ""}[run["clean"]],
+        "date": run["date"],
+        "key": record.key[:12],
+        "parameters": ", ".join(f"{k} = {_short(v)}" for k, v in record.parameters.items()),
+    }
+    items = "".join(
+        f"<div><dt>{name}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items()
+    )
+    stale = ""
+    if status.state == "stale":
+        stale = f'<p class="strata-stale">stale: {html.escape(status.declared or status.why)}</p>'
+    return (
+        f'<div class="strata-header" data-profile="{record.profile}">'
+        f'<span class="strata-profile">{record.profile} profile</span>'
+        f"{_chips(record)}{stale}<dl>{items}</dl></div>"
+    )
+
+
+def status_table(statuses: Sequence[Status]) -> str:
+    """A row a notebook: state, run, verdicts."""
+    lines = [
+        "| chapter | profile | state | date | seconds | memory | verdicts |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for status in statuses:
+        link = f"[{status.notebook}](../notebooks/{status.notebook}.ipynb)"
+        if status.record is None:
+            lines.append(f"| {link} | {status.profile} | {status.state} | | | | |")
+            continue
+        run = status.record.run
+        counts = Counter(c["verdict"] for c in status.record.result["claims"].values())
+        verdicts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
+        lines.append(
+            f"| {link} | {status.profile} | {status.state} | {run['date']} | {run['seconds']:.0f} "
+            f"| {run['peak_memory_mb']} MB | {verdicts} |"
+        )
+    return "\n".join(lines)
+
+
+def claims_table(statuses: Sequence[Status]) -> str:
+    """A row a claim, with a link to its card."""
+    lines = [
+        "| claim | statistic | value | interval | n | verdict |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for status in statuses:
+        for name, claim in status.record.result["claims"].items() if status.record else ():
+            for part, found in claim["parts"].items():
+                lines.append(
+                    f"| {name} | {part} | {found['value']:.3g} | {found['low']:.3g} to "
+                    f"{found['high']:.3g} | {found['n']} | {found['verdict']} |"
+                )
+    return "\n".join(lines)
+
+
+def benchmark_table(path: Path) -> str:
+    """The measured benchmarks, a table each; from the file that ``make benchmarks`` writes."""
+    found = json.loads(path.read_text(encoding="utf-8"))
+    blocks = []
+    for name, rows in found.items():
+        rows = rows if isinstance(rows, list) else [rows]
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        blocks.append(f"### {name}\n")
+        blocks.append("| " + " | ".join(columns) + " |")
+        blocks.append("| " + " | ".join("---" for _ in columns) + " |")
+        for row in rows:
+            blocks.append("| " + " | ".join(_short(row.get(c, "")) for c in columns) + " |")
+        blocks.append("")
+    return "\n".join(blocks)
+
+
+def fill(page: str, blocks: dict[str, str]) -> str:
+    """Replace the generated blocks of a page.
+
+    Raises
+    ------
+    KeyError
+        For a block that nobody generates.
+    """
+
+    def replace(match: re.Match[str]) -> str:
+        return blocks[match.group(1)]
+
+    return _BLOCK.sub(replace, page)
+
+
+def _chips(record: Record) -> str:
+    return "".join(
+        f'<a class="strata-chip" href="#claim-{name}" '
+        f'data-verdict="{claim["verdict"].removesuffix(" at this profile").replace(" ", "-")}">'
+        f"{name} {claim['verdict']}</a>"
+        for name, claim in record.result["claims"].items()
+    )
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_short(v) for v in value) + "]"
+    return str(value)

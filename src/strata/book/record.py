@@ -1,0 +1,248 @@
+"""The record of an executed notebook: what it ran, on what, and what came out."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import torch
+import yaml
+from nbformat import NotebookNode
+
+from strata.book.profiles import Notebook, points
+from strata.claims import CLAIM_MIME
+from strata.report import GLUE_PREFIX, NUMBER_MIME, POINTS_MIME
+from strata.sources import imported_modules, source_files
+
+METADATA = "strata"
+TRACKED = ("full",)
+"""Profiles whose executed notebooks are tracked under ``book/executed``."""
+
+
+class RecordError(ValueError):
+    """An executed notebook that cannot be accepted, or a record that cannot be read."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything a page says about its run.
+
+    ``result`` is what must come out again; ``run`` is about this run only.
+    """
+
+    notebook: str
+    profile: str
+    parameters: dict[str, Any]
+    key: str
+    key_parts: dict[str, Any]
+    result: dict[str, Any]
+    run: dict[str, Any] = field(default_factory=dict)
+
+    def dumps(self) -> str:
+        """The record as the JSON that stands beside the notebook."""
+        return json.dumps(asdict(self), indent=1, sort_keys=True) + "\n"
+
+
+def executed_folder(root: Path, profile: str) -> Path:
+    """Where the executed notebooks of a profile lie."""
+    if profile in TRACKED:
+        return root / "book" / "executed" / profile
+    return root / "_build" / profile / "executed"
+
+
+def reference_path(root: Path, profile: str, name: str) -> Path:
+    """The tracked record that ``strata verify`` compares with."""
+    return root / "book" / "executed" / profile / f"{name}.json"
+
+
+def load_record(path: Path) -> Record:
+    """Read a record.
+
+    Raises
+    ------
+    RecordError
+        If the file is missing or damaged.
+    """
+    try:
+        return Record(**json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        raise RecordError(f"no record at {path}") from None
+    except (ValueError, TypeError) as error:
+        raise RecordError(f"the record {path} is damaged: {error}") from error
+
+
+def key_parts(notebook: Notebook, parameters: Mapping[str, Any], root: Path) -> dict[str, Any]:
+    """What decides the outcome of a run, part by part, without running it.
+
+    Returns
+    -------
+    dict
+        ``code`` (hash of the code cells), ``parameters``, ``sources`` (hash by file), ``data``
+        (fingerprints by experiment, and the published figures), ``claims``, ``constraints``.
+    """
+    node = nbformat.read(notebook.source(root), as_version=4)
+    code = [cell.source for cell in node.cells if cell.cell_type == "code"]
+    modules = imported_modules("\n".join(_plain_python(cell) for cell in code))
+    claims = _read_yaml(root / "book" / "claims.yml")["claims"]
+    published = _read_yaml(root / "book" / "published.yml")
+    data = {
+        module.__name__: _hash(sorted({module.data_fingerprint(p) for p in configs}))
+        for module, configs in points(notebook, parameters)
+    }
+    return {
+        "code": _hash(code),
+        "parameters": dict(parameters),
+        "sources": source_files(modules | {m.__name__ for m in notebook.modules()}),
+        "data": data | {"book/published.yml": _hash(published.get(notebook.study))},
+        "claims": _hash({k: c for k, c in claims.items() if c["notebook"] == notebook.name}),
+        "constraints": _hash((root / "constraints.txt").read_text(encoding="utf-8")),
+    }
+
+
+def key_of(parts: Mapping[str, Any]) -> str:
+    """One key for all parts."""
+    return _hash(parts)[:32]
+
+
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """Name what differs between the parts of two keys, files and parameters one by one."""
+    found = []
+    for part in sorted(set(old) | set(new)):
+        before, after = old.get(part), new.get(part)
+        if before == after:
+            continue
+        if isinstance(before, dict) and isinstance(after, dict):
+            names = sorted(set(before) | set(after))
+            label = "parameter " if part == "parameters" else ""
+            prefix = "src/strata/" if part == "sources" else ""
+            found += [f"{label}{prefix}{n}" for n in names if before.get(n) != after.get(n)]
+        else:
+            found.append({"code": "code cells", "claims": "book/claims.yml"}.get(part, part))
+    return found
+
+
+def require_complete(node: NotebookNode, name: str) -> None:
+    """Refuse a notebook that was not run to its end.
+
+    Raises
+    ------
+    RecordError
+        If a cell raised or a non-empty code cell was never executed.
+    """
+    for number, cell in enumerate(node.cells):
+        if cell.cell_type != "code" or not cell.source.strip():
+            continue
+        for output in cell.outputs:
+            if output.output_type == "error":
+                raise RecordError(f"{name}: cell {number} raised {output.ename}: {output.evalue}")
+        if cell.execution_count is None:
+            raise RecordError(f"{name} is half-run: cell {number} was never executed")
+
+
+def collect_result(node: NotebookNode) -> dict[str, Any]:
+    """Claims, numbers and the digest of the points, from the outputs of a notebook.
+
+    Raises
+    ------
+    RecordError
+        If two numbers or two claims share a name.
+    """
+    claims = {c["id"]: c for c in _unique(_payloads(node, CLAIM_MIME), "id")}
+    numbers = {n["name"]: n for n in _unique(_payloads(node, GLUE_PREFIX + NUMBER_MIME), "name")}
+    used: dict[str, Any] = {}
+    for payload in _payloads(node, POINTS_MIME):
+        used |= payload
+    return {"claims": claims, "numbers": numbers, "points": used}
+
+
+def machine() -> dict[str, Any]:
+    """What the numbers may depend on: processor, system, versions, threads."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        **{name: version(name) for name in ("numpy", "scipy", "scikit-learn", "papermill")},
+    }
+
+
+def run_facts(
+    root: Path, *, seconds: float, peak_memory: int, workers: int, threads: int
+) -> dict[str, Any]:
+    """Facts of one run: machine, time, memory, commit and date."""
+    commit, clean = git_state(root)
+    return {
+        "machine": machine(),
+        "device": "cpu",  # every experiment computes on the processor so far
+        "seconds": round(seconds, 1),
+        "peak_memory_mb": round(peak_memory / 2**20),
+        "workers": workers,
+        "threads_per_worker": threads,
+        "commit": commit,
+        "clean": clean,
+        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def git_state(root: Path) -> tuple[str | None, bool | None]:
+    """Commit and whether the tree was clean; ``None`` outside a git checkout."""
+    try:
+        commit = _git(root, "rev-parse", "HEAD")
+        status = _git(root, "status", "--porcelain", "--", ".", ":!book/executed")
+    except (OSError, subprocess.CalledProcessError):
+        return None, None
+    return commit.strip(), not status.strip()
+
+
+def _git(root: Path, *words: str) -> str:
+    command = ["git", "-C", str(root), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def _cpu_model() -> str:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    return platform.processor() or platform.machine()
+
+
+def _plain_python(cell: str) -> str:
+    return "\n".join(line for line in cell.splitlines() if not line.lstrip().startswith(("%", "!")))
+
+
+def _payloads(node: NotebookNode, mime: str) -> Iterator[dict[str, Any]]:
+    for cell in node.cells:
+        for output in cell.get("outputs", []):
+            if mime in output.get("data", {}):
+                yield dict(output["data"][mime])
+
+
+def _unique(payloads: Iterator[dict[str, Any]], name: str) -> list[dict[str, Any]]:
+    found = list(payloads)
+    names = [payload[name] for payload in found]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise RecordError(f"reported twice: {', '.join(twice)}")
+    return found
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _hash(value: object) -> str:
+    text = json.dumps(value, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()

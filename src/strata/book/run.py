@@ -1,0 +1,252 @@
+"""Executing notebooks: papermill in a fresh process each, published only when whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import nbformat
+
+from strata.book.profiles import Notebook, resolve
+from strata.book.record import (
+    METADATA,
+    Record,
+    RecordError,
+    collect_result,
+    executed_folder,
+    key_of,
+    key_parts,
+    require_complete,
+    run_facts,
+)
+from strata.book.watch import Watch, end_tree
+from strata.progress import follow
+
+SLACK = 8
+"""A notebook may take this many times its expected seconds before it is stopped."""
+LEAST_LIMIT = 900
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one notebook."""
+
+    notebook: str
+    record: Record | None
+    error: str | None
+    kept: Path | None = None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One notebook to execute, fully resolved."""
+
+    notebook: Notebook
+    profile: str
+    parameters: dict[str, Any]
+    key_parts: dict[str, Any]
+    limit: float
+
+
+def prepare(
+    notebooks: list[Notebook],
+    profile: str,
+    root: Path,
+    overrides: Mapping[str, Any] | None = None,
+    limit: float | None = None,
+) -> list[Job]:
+    """Resolve and check every notebook before the first one runs.
+
+    Raises
+    ------
+    ParameterError
+        If any parameter of any notebook is refused.
+    """
+    jobs = []
+    for notebook in notebooks:
+        parameters = resolve(notebook, profile, root, overrides)
+        expected = notebook.profiles[profile].seconds
+        jobs.append(
+            Job(
+                notebook,
+                parameters["profile"],
+                parameters,
+                key_parts(notebook, parameters, root),
+                limit or max(LEAST_LIMIT, SLACK * expected),
+            )
+        )
+    return jobs
+
+
+def run(
+    jobs: list[Job],
+    root: Path,
+    *,
+    at_once: int = 1,
+    folder: Path | None = None,
+    store: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> list[Outcome]:
+    """Execute notebooks; those that fail are kept aside and the others go on.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        From :func:`prepare`.
+    root : Path
+        Project root; the working folder of every notebook.
+    at_once : int
+        Notebooks at a time; the cores are shared among them.
+    folder : Path, optional
+        Where executed notebooks go, instead of the profile's own place.
+    store : Path, optional
+        Another run store than the default.
+    say : callable
+        Takes a line for the user.
+    """
+    with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
+        futures = [pool.submit(_run_one, job, root, at_once, folder, store, say) for job in jobs]
+        return [future.result() for future in futures]
+
+
+def _run_one(
+    job: Job,
+    root: Path,
+    at_once: int,
+    folder: Path | None,
+    store: Path | None,
+    say: Callable[[str], None],
+) -> Outcome:
+    name = job.notebook.name
+    target = folder or executed_folder(root, job.profile)
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target) as work:
+            return _execute(job, root, at_once, target, Path(work), store, say)
+    except OSError as error:
+        return Outcome(name, None, f"cannot write to {target}: {error.strerror or error}")
+
+
+def _execute(
+    job: Job,
+    root: Path,
+    at_once: int,
+    target: Path,
+    work: Path,
+    store: Path | None,
+    say: Callable[[str], None],
+) -> Outcome:
+    name = job.notebook.name
+    workers = max(1, (os.cpu_count() or 1) // at_once)
+    output = work / f"{name}.ipynb"
+    task = {
+        "source": str(job.notebook.source(root)),
+        "output": str(output),
+        "parameters": job.parameters,
+        "cwd": str(root),
+        "parent": os.getpid(),
+    }
+    (work / "job.json").write_text(json.dumps(task), encoding="utf-8")
+    progress = work / "progress.jsonl"
+    progress.touch()
+    environment = os.environ | {
+        "STRATA_ROOT": str(root),
+        "STRATA_PROGRESS": str(progress),
+        "STRATA_WORKERS": str(workers),
+        "OMP_NUM_THREADS": str(workers),
+        "JUPYTER_PREFER_ENV_PATH": "1",
+        "PYTHONHASHSEED": "0",
+    }
+    if store is not None:
+        environment["STRATA_STORE"] = str(store)
+    say(f"{name}: running the {job.profile} profile")
+    started = time.monotonic()
+    with (work / "log").open("w+", encoding="utf-8") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "strata.book.execute", str(work / "job.json")],
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,
+        )
+        watch = Watch(process, job.limit)
+        try:
+            follow(progress, stop=lambda: process.poll() is not None, label=name)
+            process.wait()
+        finally:
+            end_tree(process)
+        watch.thread.join()
+        log.seek(0)
+        text = log.read()
+    seconds = time.monotonic() - started
+    if watch.timed_out:
+        text = f"stopped after {job.limit:.0f} s, its wall-clock limit\n{text}"
+    if process.returncode != 0:
+        return _keep_failed(job, root, output, text.strip() or "the kernel died", say)
+    try:
+        record = _accept(job, output, target)
+    except RecordError as error:
+        return _keep_failed(job, root, output, str(error), say)
+    record = replace(
+        record,
+        run=run_facts(
+            root, seconds=seconds, peak_memory=watch.peak_memory, workers=workers, threads=1
+        ),
+    )
+    _publish(record, output, target)
+    say(f"{name}: done in {seconds:.0f} s, {target / output.name}")
+    return Outcome(name, record, None)
+
+
+def _accept(job: Job, output: Path, target: Path) -> Record:
+    node = nbformat.read(output, as_version=4)
+    require_complete(node, job.notebook.name)
+    return Record(
+        notebook=job.notebook.name,
+        profile=job.profile,
+        parameters=job.parameters,
+        key=key_of(job.key_parts),
+        key_parts=job.key_parts,
+        result=collect_result(node),
+    )
+
+
+def _publish(record: Record, output: Path, target: Path) -> None:
+    """Put record and notebook in place; the notebook carries the record too, and decides."""
+    node = nbformat.read(output, as_version=4)
+    node.metadata.pop("papermill", None)
+    for cell in node.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    node.metadata[METADATA] = asdict(record)
+    nbformat.write(node, output)
+    beside = output.with_suffix(".json")
+    beside.write_text(record.dumps(), encoding="utf-8")
+    output.replace(target / output.name)
+    beside.replace(target / beside.name)
+
+
+def _keep_failed(
+    job: Job, root: Path, output: Path, text: str, say: Callable[[str], None]
+) -> Outcome:
+    name = job.notebook.name
+    folder = root / "_build" / job.profile / "failed"
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = None
+    if output.exists():
+        kept = folder / output.name
+        shutil.move(output, kept)
+    (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
+    say(f"{name}: FAILED: {text.splitlines()[0]}")
+    say(f"{name}: the whole error is in {folder / f'{name}.txt'}")
+    return Outcome(name, None, text, kept)

@@ -1,0 +1,1 @@
+"""Data sets: arrays in, known factors kept."""

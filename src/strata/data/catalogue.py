@@ -1,0 +1,49 @@
+"""The data sets that experiments can ask for, and whether they are here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from strata.data.fingerprint import fingerprint
+from strata.data.toy import TASKS, Toy, slide_setting
+from strata.seeding import numpy_generator
+
+SAMPLE = 1000
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """A data set by name; ``sample`` draws a reference sample whose fingerprint names it."""
+
+    name: str
+    what: str
+    origin: str
+    sample: Callable[[], Toy]
+
+    def fingerprint(self) -> str:
+        """Fingerprint of the reference sample: the same on every machine."""
+        toy = self.sample()
+        return fingerprint(toy.x, toy.y)
+
+
+def _task_sample(name: str) -> Toy:
+    return TASKS[name].sample(SAMPLE, numpy_generator("catalogue", name))
+
+
+def _slide_sample(name: str) -> Toy:
+    return slide_setting(name, SAMPLE, numpy_generator("catalogue", "slide", name))
+
+
+def catalogue() -> dict[str, DataSet]:
+    """Every data set, by name. All are generated from a seed; nothing is downloaded."""
+    origin = "generated from a seed"
+    sets = [
+        *(DataSet(n, "labelled square", origin, partial(_task_sample, n)) for n in TASKS),
+        *(
+            DataSet(f"slide-{n}", "core and spurious feature", origin, partial(_slide_sample, n))
+            for n in ("A", "C")
+        ),
+    ]
+    return {entry.name: entry for entry in sets}

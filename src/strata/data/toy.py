@@ -1,0 +1,210 @@
+"""Toy tasks of the depth study: two classes in the plane, and a core beside a spurious feature.
+
+Constants as in the study's own code: the disk holds half of the square [-1, 1]^2; yin-yang has
+discs of radius 0.3.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from types import MappingProxyType
+
+import numpy as np
+from numpy.typing import NDArray
+
+Points = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+DISK_RADIUS = float(np.sqrt(2 / np.pi))
+DISC_RADIUS = 0.3
+SLIDE_AGREEMENT = MappingProxyType({"A": 0.9, "C": 0.0})  # P(spurious sign = label)
+
+
+@dataclass(frozen=True)
+class Toy:
+    """A labelled sample: x (n, 2), y (n,) of -1 and +1, and the known factors, each (n,)."""
+
+    name: str
+    x: Points
+    y: Labels
+    factors: dict[str, NDArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A rule that labels the plane, with the distance to its class boundary.
+
+    ``label`` maps points (n, 2) to (n,) of -1 and +1; ``boundary_distance`` maps them to the
+    Euclidean distance (n,) to the nearest point at which the label changes. All points of the
+    open ball of that radius have one label.
+    """
+
+    name: str
+    label: Callable[[Points], Labels]
+    boundary_distance: Callable[[Points], Points]
+
+    def sample(self, n: int, rng: np.random.Generator) -> Toy:
+        """Draw n points uniformly from [-1, 1]^2 and label them.
+
+        Raises
+        ------
+        ValueError
+            If n < 1.
+        """
+        _check_count(n)
+        x = rng.uniform(-1, 1, size=(n, 2))
+        return Toy(self.name, x, self.label(x))
+
+
+def _disk(name: str, flipped: bool) -> Task:
+    """y = +1 where ||x||^2 < 2 / pi; with `flipped`, the opposite sign where x2 > 0."""
+
+    def label(points: Points) -> Labels:
+        points = _checked(points)
+        inside = (points**2).sum(axis=1) < DISK_RADIUS**2
+        return _signs(inside ^ (points[:, 1] > 0) if flipped else inside)
+
+    def boundary_distance(points: Points) -> Points:
+        points = _checked(points)
+        circle = np.abs(np.linalg.norm(points, axis=1) - DISK_RADIUS)
+        # The flip changes the label on both sides of the circle: the whole line is boundary.
+        return np.minimum(circle, np.abs(points[:, 1])) if flipped else circle
+
+    return Task(name, label, boundary_distance)
+
+
+def _yin_yang(name: str, centres: tuple[tuple[float, float], ...]) -> Task:
+    """y = +1 where x2 <= 0, else -1, with the opposite sign within the discs.
+
+    The discs touch neither the line x2 = 0 nor each other, so that the line and all of each
+    circle are class boundary.
+    """
+
+    def label(points: Points) -> Labels:
+        points = _checked(points)
+        positive = points[:, 1] <= 0
+        for centre in centres:
+            positive ^= ((points - centre) ** 2).sum(axis=1) < DISC_RADIUS**2
+        return _signs(positive)
+
+    def boundary_distance(points: Points) -> Points:
+        points = _checked(points)
+        circles = [
+            np.abs(np.linalg.norm(points - centre, axis=1) - DISC_RADIUS) for centre in centres
+        ]
+        return np.minimum.reduce([np.abs(points[:, 1]), *circles])
+
+    return Task(name, label, boundary_distance)
+
+
+TASKS: Mapping[str, Task] = MappingProxyType(
+    {
+        task.name: task
+        for task in (
+            _disk("disk", flipped=False),
+            _disk("disk-flipped", flipped=True),
+            _yin_yang("yin-yang", ((0.5, -0.5), (-0.5, 0.5))),
+            _yin_yang("yin-yang-2", ((-0.5, -0.5), (-0.5, 0.5))),
+        )
+    }
+)
+
+
+def slide_setting(
+    name: str, n: int, rng: np.random.Generator, gamma: float = 5.0, noise: float = 0.1
+) -> Toy:
+    """Draw setting A or C of the study's slides: one weak core and one strong spurious feature.
+
+    x = (y + noise e, gamma (s + noise e')), with y = +-1 equally likely and e, e' standard
+    normal. In A the sign s equals y with probability 0.9; in C it is always -y, so that both
+    features are perfect. Hence corr(x1, x2) = (2 P(s = y) - 1) / (1 + noise^2).
+
+    Returns
+    -------
+    Toy
+        With the factors ``core`` (y) and ``spurious`` (s), each (n,) of -1 and +1.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, n < 1, gamma <= 0, noise < 0, or one of them is not finite.
+    """
+    if name not in SLIDE_AGREEMENT:
+        raise ValueError(f"unknown setting {name!r}, use one of {sorted(SLIDE_AGREEMENT)}")
+    _check_count(n)
+    if not (np.isfinite([gamma, noise]).all() and gamma > 0 and noise >= 0):
+        raise ValueError(f"gamma must be > 0 and noise >= 0, not {gamma} and {noise}")
+    y = _signs(rng.random(n) < 0.5)
+    s = y * _signs(rng.random(n) < SLIDE_AGREEMENT[name])
+    e = rng.standard_normal((n, 2))
+    x = np.stack([y + noise * e[:, 0], gamma * (s + noise * e[:, 1])], axis=1)
+    return Toy(f"slide-{name}", x, y, {"core": y.copy(), "spurious": s})
+
+
+def plane_grid(side: int) -> Points:
+    """Return the side^2 points of a regular grid on [-1, 1]^2, its edges included.
+
+    Row-major: reshaped to (side, side), the row is x2 from -1 to 1 and the column is x1.
+
+    Raises
+    ------
+    ValueError
+        If side < 2.
+
+    Examples
+    --------
+    >>> plane_grid(2).tolist()
+    [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]]
+    """
+    if side < 2:
+        raise ValueError(f"a grid needs at least 2 points a side, not {side}")
+    ticks = np.linspace(-1, 1, side)
+    x2, x1 = np.meshgrid(ticks, ticks, indexing="ij")
+    return np.stack([x1.ravel(), x2.ravel()], axis=1)
+
+
+def split_in_order(toy: Toy, fractions: tuple[float, ...] = (0.6, 0.2, 0.2)) -> tuple[Toy, ...]:
+    """Cut a sample into consecutive parts, without shuffling.
+
+    The cuts are the cumulative fractions of n, rounded to the nearest point.
+
+    Raises
+    ------
+    ValueError
+        If a fraction is not positive, they do not add up to 1, or a part would be empty.
+    """
+    if not fractions or not all(f > 0 for f in fractions) or abs(sum(fractions) - 1) > 1e-9:
+        raise ValueError(f"fractions must be positive and add up to 1, not {fractions}")
+    cuts = [0, *np.rint(np.cumsum(fractions) * len(toy)).astype(int).tolist()]
+    if any(low == high for low, high in pairwise(cuts)):
+        raise ValueError(f"{len(toy)} points are too few for the fractions {fractions}")
+    return tuple(
+        Toy(
+            toy.name,
+            toy.x[low:high],
+            toy.y[low:high],
+            {name: values[low:high] for name, values in toy.factors.items()},
+        )
+        for low, high in pairwise(cuts)
+    )
+
+
+def _signs(positive: NDArray[np.bool_]) -> Labels:
+    return np.where(positive, 1, -1).astype(np.int64)
+
+
+def _check_count(n: int) -> None:
+    if n < 1:
+        raise ValueError(f"a sample needs at least one point, not {n}")
+
+
+def _checked(points: Points) -> Points:
+    points = np.asarray(points, dtype=np.float64)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError(f"points must have shape (n, 2), not {points.shape}")
+    if not np.isfinite(points).all():
+        raise ValueError("points must be finite")
+    return points

@@ -1,0 +1,295 @@
+"""Sweeps: many points of an experiment, computed in parallel where the store has none.
+
+Workers are processes of one thread each, however many there are: thread counts change sums.
+"""
+
+import multiprocessing
+import os
+from collections.abc import Hashable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing, suppress
+from multiprocessing.context import BaseContext
+from types import ModuleType
+from typing import NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from strata import worker
+from strata.point import Experiment, Point, StackingExperiment
+from strata.progress import Progress
+from strata.result import Result
+from strata.store import Store, StoreError, default_store
+from strata.worker import Outcome, Task
+
+__all__ = [
+    "Experiment",
+    "StackingExperiment",
+    "SweepError",
+    "UsedPoint",
+    "shard",
+    "sweep",
+    "used_points",
+    "worker_count",
+]
+
+STACK = 8
+"""At most this many points are computed together."""
+
+_SHOWN = 5
+_Key = TypeVar("_Key", bound=Hashable)
+
+
+class SweepError(RuntimeError):
+    """Some points could not be computed; the others are stored.
+
+    Parameters
+    ----------
+    message
+        What happened, with the first points and the first traceback.
+    points
+        All points without a result.
+    """
+
+    def __init__(self, message: str, points: Sequence[Point]) -> None:
+        super().__init__(message)
+        self.points = tuple(points)
+
+
+class UsedPoint(NamedTuple):
+    """A point whose result a sweep has handed out in this process."""
+
+    experiment: str
+    key: str
+    digest: str
+
+
+_used: dict[UsedPoint, None] = {}
+
+
+def used_points() -> list[UsedPoint]:
+    """Give the points that the sweeps of this process handed out, in order, each once."""
+    return list(_used)
+
+
+def sweep(
+    experiment: Experiment | ModuleType,
+    points: Sequence[BaseModel],
+    *,
+    store: Store | None = None,
+    workers: int | None = None,
+) -> list[Result]:
+    """Give the results of points: from the store, and computed where it has none.
+
+    Every worker stores what it has computed, so a sweep that is killed goes on from there.
+    Points with the same ``stack_key`` are computed together, at most `STACK` of them, taken in
+    the order of ``points`` without looking at the store; if one of a stack is missing, the stack
+    is computed again and only the missing are stored. So neither the number of workers nor an
+    interruption changes a bit. Another list of points may make other stacks, whose results can
+    differ in their rounding.
+
+    A script that calls this needs ``if __name__ == "__main__":`` around its work.
+
+    Parameters
+    ----------
+    experiment
+        A module that can be imported by its name; see `Experiment`.
+    points
+        Configs of the experiment; repeated ones are computed once.
+    store
+        Default: `default_store`.
+    workers
+        Number of worker processes; default: ``STRATA_WORKERS``, else the number of cores that
+        this process may use. 0 computes in this process, for debugging.
+
+    Returns
+    -------
+    list of Result
+        In the order of ``points``.
+
+    Raises
+    ------
+    SweepError
+        A point raised (the others are computed first) or a worker died.
+    StoreError
+        The store cannot be used.
+    """
+    store = store or default_store()
+    workers = worker_count() if workers is None else _checked_workers(workers, "workers")
+    asked = [Point.of(experiment, config) for config in points]
+    configs = {point.key: config for point, config in zip(asked, points, strict=True)}
+    unique = {point.key: point for point in asked}
+    results = {key: store.get(point) for key, point in unique.items()}
+    if missing := {key for key, result in results.items() if result is None}:
+        store.prepare(asked[0].short_name)
+        tasks = [
+            Task(tuple(unique[key] for key in stack), store.root)
+            for stack in _longest_first(experiment, configs)
+            if missing.intersection(stack)
+        ]
+        _compute(tasks, missing, workers)
+        results |= {key: store.get(unique[key]) for key in missing}
+    if lost := [unique[key] for key, result in results.items() if result is None]:
+        raise SweepError(f"{lost[0]} was stored, and is gone again from {store.root}", lost)
+    for key, point in unique.items():
+        _used[UsedPoint(point.experiment, key, results[key].digest())] = None
+    return [results[point.key] for point in asked]
+
+
+def shard(
+    experiment: Experiment | ModuleType, points: Sequence[BaseModel], i: int, n: int
+) -> list[BaseModel]:
+    """Give the ``i``-th of ``n`` parts of a sweep, so that ``n`` machines can share it.
+
+    The parts are disjoint, cover all points and have about the same cost. Stacks stay whole, so
+    the parts give the same bits as the sweep in one.
+
+    Parameters
+    ----------
+    i, n
+        1 ≤ i ≤ n.
+
+    Raises
+    ------
+    ValueError
+        ``i`` or ``n`` is out of range.
+    """
+    if n < 1 or not 1 <= i <= n:
+        raise ValueError(f"shard {i}/{n}: i and n must be whole numbers with 1 <= i <= n")
+    configs = dict(enumerate(dict.fromkeys(points)))
+    loads, parts = [0.0] * n, [[] for _ in range(n)]
+    for stack in _longest_first(experiment, configs):
+        lightest = loads.index(min(loads))
+        loads[lightest] += sum(experiment.cost(configs[place]) for place in stack)
+        parts[lightest].extend(stack)
+    return [configs[place] for place in sorted(parts[i - 1])]
+
+
+def worker_count() -> int:
+    """Give the number of workers: ``STRATA_WORKERS``, else the cores this process may use.
+
+    Raises
+    ------
+    ValueError
+        ``STRATA_WORKERS`` is no whole number, or below 0.
+    """
+    named = os.environ.get("STRATA_WORKERS")
+    if named:
+        return _checked_workers(named, "STRATA_WORKERS")
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _checked_workers(value: int | str, name: str) -> int:
+    try:
+        workers = int(value)
+    except ValueError:
+        workers = -1
+    if workers < 0:
+        raise ValueError(f"{name} is {value!r}: it must be a whole number, 0 or more")
+    return workers
+
+
+def _longest_first(experiment: Experiment, configs: dict[_Key, BaseModel]) -> list[list[_Key]]:
+    """Form the stacks of a sweep, the costliest first (of equals, the first)."""
+    stacks, open_stacks = [], {}
+    stack_key = getattr(experiment, "stack_key", lambda config: None)
+    for key, config in configs.items():
+        kind = stack_key(config)
+        stack = None if kind is None else open_stacks.get(kind)
+        if stack is None or len(stack) == STACK:
+            stack = []
+            stacks.append(stack)
+            if kind is not None:
+                open_stacks[kind] = stack
+        stack.append(key)
+    return sorted(stacks, key=lambda stack: -sum(experiment.cost(configs[key]) for key in stack))
+
+
+def _compute(tasks: list[Task], missing: set[str], workers: int) -> None:
+    """Compute tasks; raise when all that can be done is done."""
+    left = {point.key: point for task in tasks for point in task.points if point.key in missing}
+    total, failures, died = len(left), [], False
+    outcomes = _outcomes(tasks, workers)
+    with Progress(total, tasks[0].points[0].short_name) as progress, closing(outcomes):
+        for task, outcome in outcomes:
+            fresh = [point for point in task.points if point.key in left]
+            if outcome is None:
+                died = True
+                continue
+            if outcome.store_failure:
+                raise StoreError(outcome.store_failure)
+            if outcome.failure:
+                failures.append(outcome.failure)
+            else:
+                for point in fresh:
+                    del left[point.key]
+            progress.advance(len(fresh))
+    if died:
+        # A worker may have stored a point and died before it could say so.
+        store = Store(tasks[0].root)
+        left = {key: point for key, point in left.items() if not store.has(point)}
+    if left:
+        raise SweepError(_message(list(left.values()), total, failures, died), list(left.values()))
+
+
+def _message(left: list[Point], total: int, failures: list[str], died: bool) -> str:
+    lines = [
+        f"{len(left)} of {total} points of {left[0].short_name} have no result; "
+        f"the other {total - len(left)} are stored"
+    ]
+    if died:
+        lines.append(
+            "a worker process died (killed, or out of memory?): run again to go on, "
+            "with fewer workers (STRATA_WORKERS) if memory is short"
+        )
+    lines += [f"  {point}: {point.config_json}" for point in left[:_SHOWN]]
+    if len(left) > _SHOWN:
+        lines.append(f"  … and {len(left) - _SHOWN} more")
+    if failures:
+        lines.append(f"the first exception:\n{failures[0].rstrip()}")
+    return "\n".join(lines)
+
+
+def _outcomes(tasks: list[Task], workers: int) -> Iterator[tuple[Task, Outcome | None]]:
+    """Yield tasks as they end; the outcome is None where a worker died."""
+    if workers == 0:
+        yield from ((task, worker.compute(task)) for task in tasks)
+        return
+    context = _context()
+    lifeline, held = context.Pipe(duplex=False)
+    executor = ProcessPoolExecutor(
+        min(workers, len(tasks)),
+        mp_context=context,
+        initializer=worker.start,
+        initargs=(lifeline, dict(os.environ)),
+    )
+    try:
+        futures = {}
+        with suppress(BrokenProcessPool):
+            for task in tasks:
+                futures[executor.submit(worker.compute, task)] = task
+        yield from ((task, None) for task in tasks[len(futures) :])
+        for future in as_completed(futures):
+            try:
+                yield futures[future], future.result()
+            except BrokenProcessPool:
+                yield futures[future], None
+    except BaseException:
+        held.close()  # the workers end at once
+        raise
+    finally:
+        executor.shutdown(cancel_futures=True)
+        held.close()
+        lifeline.close()
+
+
+def _context() -> BaseContext:
+    """Give the way to start workers: never a bare fork, which copies the threads' locks."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    # Nothing of Strata: the server outlives edits of the code.
+    context.set_forkserver_preload(["numpy", "torch", "pydantic"])
+    return context

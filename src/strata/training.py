@@ -1,0 +1,201 @@
+"""Training by cross-entropy: one net, or many nets of one shape at once, in one loop.
+
+In an epoch every sample is seen once. The loss and the error of an epoch come from the forward
+passes of its own batches, each before the update that it leads to; no second pass is made for
+them. With full batches, entry e of the histories thus belongs to the weights after e epochs.
+"""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from strata.data.fingerprint import fingerprint
+from strata.gradients import ModuleGradient, StackGradient
+from strata.loop import Histories, Loop, Schedule
+from strata.nets.mlp import MLP, StackedMLP
+from strata.seeding import torch_generator
+
+__all__ = ["Schedule", "Trained", "stacking_pays", "train", "train_many"]
+
+# The largest batch at which a stack was measured to be faster by more than a tenth.
+_LARGEST_PAYING_BATCH = 512
+
+
+@dataclass
+class Trained:
+    """A trained net and how it got there.
+
+    Attributes
+    ----------
+    net
+        After the last epoch.
+    zero_error_net, zero_error_epoch
+        The first weights found whose training error is at most ``schedule.zero_error``, and the
+        number of epochs that they had been trained for; None if there were none. With full
+        batches every epoch's weights are looked at, but those after the very last update. With
+        smaller ones, the weights at the end of an epoch are, if the epoch's own error is that
+        low.
+    epochs
+        Number of epochs trained.
+    stop
+        Why it ended there: ``patience``, or the ``budget`` of epochs.
+    loss, error
+        Training loss (mean cross-entropy, nats) and error (share misclassified) of each epoch,
+        (epochs,), float64.
+    """
+
+    net: nn.Module
+    zero_error_net: nn.Module | None
+    epochs: int
+    stop: Literal["patience", "budget"]
+    zero_error_epoch: int | None
+    loss: NDArray[np.float64]
+    error: NDArray[np.float64]
+
+
+def train(
+    net: nn.Module,
+    x: Tensor,
+    y: Tensor,
+    schedule: Schedule,
+    *,
+    seed: int,
+    checkpoint: Path | None = None,
+    checkpoint_seconds: float = 20.0,
+) -> Trained:
+    """Train a copy of one net.
+
+    Parameters
+    ----------
+    net
+        Any module without buffers that maps x to logits (n, k).
+    x
+        Inputs (n, ...), finite, of the net's dtype.
+    y
+        Class indices (n,), int64, from 0 to k - 1.
+    schedule
+        How to train.
+    seed
+        Of the shuffles; the initial weights are those of `net`.
+    checkpoint
+        File (.npz) from which an interrupted training goes on, with the same result to the last
+        bit as without the interruption. Written every `checkpoint_seconds`, removed at the end.
+        A checkpoint that is damaged or of another training is reported by a warning and ignored.
+    checkpoint_seconds
+        Shorter trainings write none.
+
+    Raises
+    ------
+    ValueError
+        If the data is empty, not finite, of the wrong type, or does not fit together, or the net
+        has buffers.
+    FloatingPointError
+        If the loss stops being finite; names the epoch and the seed.
+    """
+    _check(x, y, lead=())
+    gradient = ModuleGradient(net, x, y)
+    weights = gradient.weights.detach()
+    identity = fingerprint(x, y, weights, schedule.model_dump_json(), seed)
+    loop = Loop(gradient, schedule, [f"the net of seed {seed}"], [_shuffler(seed)])
+    return _trained(0, net, loop.run(checkpoint, identity, checkpoint_seconds))
+
+
+def train_many(
+    nets: Sequence[MLP], x: Tensor, y: Tensor, schedule: Schedule, *, seeds: Sequence[int]
+) -> list[Trained]:
+    """Train copies of many MLPs of one shape as one batched net.
+
+    Net i is trained as ``train(nets[i], x[i], y[i], schedule, seed=seeds[i])`` would, within the
+    rounding of the dtype. A net that stops early leaves the batch. Faster than in turn where
+    `stacking_pays`.
+
+    Parameters
+    ----------
+    nets
+        m nets of the same widths, activation and dtype.
+    x
+        Inputs (m, n, d); may be an expanded view where the nets share their data.
+    y
+        Class indices (m, n), int64.
+    schedule
+        How to train.
+    seeds
+        Of the shuffles, one a net.
+
+    Raises
+    ------
+    ValueError
+        If the nets differ in shape, or the data is empty, not finite, of the wrong type, or does
+        not fit together.
+    FloatingPointError
+        If a loss stops being finite; names the epoch and the net.
+    """
+    if len(seeds) != len(nets):
+        raise ValueError(f"{len(nets)} nets need as many seeds, not {len(seeds)}")
+    stack = StackedMLP(nets)
+    _check(x, y, lead=(len(nets),))
+    names = [f"net {i} (seed {seed})" for i, seed in enumerate(seeds)]
+    loop = Loop(StackGradient(stack, x, y), schedule, names, [_shuffler(seed) for seed in seeds])
+    histories = loop.run(None, "", 0.0)
+    return [_trained(i, net, histories) for i, net in enumerate(nets)]
+
+
+def stacking_pays(batch: int) -> bool:
+    """Say whether `train_many` was measured to be faster than `train` in turn at a batch size.
+
+    A fixed rule, so that no result depends on a timing. For width 50 on one thread; the table is
+    made by ``tests/benchmarks/test_stacked_training.py``.
+
+    Raises
+    ------
+    ValueError
+        If the batch has no sample.
+    """
+    if batch < 1:
+        raise ValueError(f"a batch has at least one sample, not {batch}")
+    return batch <= _LARGEST_PAYING_BATCH
+
+
+def _shuffler(seed: int) -> torch.Generator:
+    return torch_generator("shuffle", seed)
+
+
+def _check(x: Tensor, y: Tensor, lead: tuple[int, ...]) -> None:
+    axes = len(lead) + 1
+    if y.dtype != torch.int64 or y.ndim != axes or y.shape[:-1] != lead or y.shape[-1] == 0:
+        raise ValueError(
+            f"class indices must be int64 of shape {(*lead, 'n')}, not {y.dtype} {tuple(y.shape)}"
+        )
+    if x.ndim <= axes or x.shape[:axes] != y.shape:
+        raise ValueError(f"inputs {tuple(x.shape)} do not fit class indices {tuple(y.shape)}")
+    if not torch.isfinite(x).all():
+        raise ValueError("inputs must be finite")
+    if y.min() < 0:
+        raise ValueError("class indices start at 0")
+
+
+def _trained(i: int, net: nn.Module, found: Histories) -> Trained:
+    epochs, zero_epoch = int(found.epochs[i]), int(found.zero_epoch[i])
+    reached = zero_epoch >= 0
+    return Trained(
+        net=_with_weights(net, found.final[i]),
+        zero_error_net=_with_weights(net, found.zero_weights[i]) if reached else None,
+        epochs=epochs,
+        stop=found.stop[i],
+        zero_error_epoch=zero_epoch if reached else None,
+        loss=found.loss[i, :epochs],
+        error=found.error[i, :epochs],
+    )
+
+
+def _with_weights(net: nn.Module, weights: Tensor) -> nn.Module:
+    filled = copy.deepcopy(net)
+    nn.utils.vector_to_parameters(weights.clone(), filled.parameters())
+    return filled

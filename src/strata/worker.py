@@ -1,0 +1,127 @@
+"""The far side of a sweep: what a worker process does.
+
+A worker uses one thread, takes one stack of points at a time, and stores what it computes
+itself. It ends at once when the sweep stops or its process dies.
+"""
+
+import contextlib
+import importlib
+import os
+import signal
+import threading
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+
+import torch
+from threadpoolctl import threadpool_limits
+
+from strata.point import Experiment, Point
+from strata.sources import source_fingerprint
+from strata.store import Store, StoreError
+
+_ONE_THREAD = dict.fromkeys(
+    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
+)
+
+
+@dataclass(frozen=True)
+class Task:
+    """One stack: points of one experiment that are computed together."""
+
+    points: tuple[Point, ...]
+    root: Path
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task went: nothing set if all of its points are stored.
+
+    Parameters
+    ----------
+    failure
+        The traceback of the experiment's exception.
+    store_failure
+        The message of a `StoreError`: no other task can do better.
+    """
+
+    failure: str | None = None
+    store_failure: str | None = None
+
+
+def start(lifeline: Connection, environment: dict[str, str]) -> None:
+    """Set up a worker process.
+
+    Parameters
+    ----------
+    lifeline
+        The reading end of a pipe whose other end only the sweep's process holds: it closes when
+        the sweep stops, or dies in whatever way.
+    environment
+        The sweep's environment variables: a fork server keeps those of its own start.
+    """
+    threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
+    # Ctrl-C reaches the whole group; the sweep's process decides what happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.clear()
+    os.environ.update(environment | _ONE_THREAD)
+    torch.set_num_threads(1)
+
+
+def _die_with(lifeline: Connection) -> None:
+    wait([lifeline])
+    os._exit(1)
+
+
+def compute(task: Task) -> Outcome:
+    """Compute and store what the store does not have yet of a task."""
+    store = Store(task.root)
+    try:
+        experiment = _load(task.points[0].experiment, task.points[0].made_of["source"])
+        with one_thread(), store.lock(*task.points):
+            missing = {point.key for point in task.points if store.get(point) is None}
+            if missing:
+                _compute_stack(experiment, store, task.points, missing)
+    except StoreError as error:
+        return Outcome(store_failure=str(error))
+    except Exception:
+        return Outcome(failure=traceback.format_exc())
+    return Outcome()
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute with one thread inside the block: sums depend on how many there are."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with threadpool_limits(limits=1):
+            yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _compute_stack(
+    experiment: Experiment, store: Store, points: tuple[Point, ...], missing: set[str]
+) -> None:
+    """Compute a whole stack, even if some of it is there: its members share their rounding."""
+    configs = [experiment.Config.model_validate_json(point.config_json) for point in points]
+    if len(configs) == 1:
+        results = [experiment.run(configs[0], scratch=store.scratch(points[0]))]
+    else:
+        results = experiment.run_many(configs)
+    for point, result in zip(points, results, strict=True):
+        if point.key in missing:
+            store.put(point, result)
+
+
+@lru_cache
+def _load(name: str, source: str) -> Experiment:
+    """Import an experiment, and make sure that it is what the keys of the points say."""
+    experiment = importlib.import_module(name)
+    if source_fingerprint([name]) != source:
+        raise RuntimeError(f"the source files behind {name} changed during the sweep: run it again")
+    return experiment

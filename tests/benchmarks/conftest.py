@@ -1,0 +1,52 @@
+"""Benchmarks leave their rows in the JSON file that STRATA_BENCH_OUT names, if it names one."""
+
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import torch
+
+
+def machine_facts():
+    """CPU model, cores, torch version and thread setting: what a timing depends on."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    except OSError:
+        models = []
+    return {
+        "cpu": models[0] if models else platform.processor() or platform.machine(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+    }
+
+
+@pytest.fixture
+def bench_record():
+    """Function `bench_record(name, **row)`: merge a row into the file, under its name.
+
+    The file holds {"machine": facts, "rows": {name: row}}; each row carries its date. Rows of
+    another machine or torch are dropped, as a table must not mix them.
+    """
+
+    def record(name, **row):
+        if not (target := os.environ.get("STRATA_BENCH_OUT")):
+            return
+        path = Path(target)
+        content = {"machine": machine_facts(), "rows": {}}
+        if path.exists():
+            found = json.loads(path.read_text())
+            if found["machine"] == content["machine"]:
+                content["rows"] = found["rows"]
+        content["rows"][name] = row | {"date": datetime.now(UTC).date().isoformat()}
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+        temporary.replace(path)
+
+    return record

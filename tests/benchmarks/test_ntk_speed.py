@@ -1,0 +1,177 @@
+"""The NTK against the Jacobian route of torch.func: speed, agreement, memory, in one run."""
+
+import json
+import statistics
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+from torch import nn
+from torch.func import functional_call, jacrev, vmap
+
+from strata.measures.ntk import empirical_ntk, layerwise_ntk
+
+pytestmark = pytest.mark.benchmark
+
+WIDTH, DEPTH, OUTPUTS = 120, 6, 2
+TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def mlp(dtype):
+    torch.manual_seed(0)
+    sizes = [2] + [WIDTH] * DEPTH
+    hidden = [
+        nn.Sequential(nn.Linear(a, b), nn.ReLU()) for a, b in zip(sizes, sizes[1:], strict=False)
+    ]
+    return nn.Sequential(*hidden, nn.Linear(WIDTH, OUTPUTS)).to(dtype)
+
+
+def square(n, dtype):
+    return torch.rand(n, 2, generator=torch.Generator().manual_seed(1)).to(dtype) * 2 - 1
+
+
+def jacobian_ntk(net, x, output):
+    """The PyTorch tutorial's `empirical_ntk_jacobian_contraction`, for the trace or one output."""
+    parameters = {name: p.detach() for name, p in net.named_parameters()}
+
+    def f(p, row):
+        out = functional_call(net, p, (row[None],))[0]
+        return out if output is None else out[output : output + 1]
+
+    jacobians = vmap(jacrev(f), (None, 0))(parameters, x)
+    flat = [j.flatten(2) for j in jacobians.values()]
+    return sum(torch.einsum("naf,maf->nm", j, j) for j in flat)
+
+
+def alternating_medians(repeats, **routes):
+    """Median seconds of each route; the routes take turns, so that a busy machine hits both."""
+    seconds = {name: [] for name in routes}
+    for function, _ in routes.values():
+        function()
+    for _ in range(repeats):
+        for name, (function, times) in routes.items():
+            for _ in range(times):
+                start = time.perf_counter()
+                function()
+                seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def flops(n, outputs):
+    """Multiplications and additions of the kernel's matrix products, without their symmetry."""
+    sizes = [2] + [WIDTH] * DEPTH + [OUTPUTS]
+    pairs = zip(sizes, sizes[1:], strict=False)
+    return 2 * n * n * sum(n_in + 1 + outputs * n_out for n_in, n_out in pairs)
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=["float32", "float64"])
+@pytest.mark.parametrize("output", [None, 0], ids=["trace", "output"])
+def test_it_is_20_times_faster_than_the_jacobian(dtype, output, bench_record):
+    n = 600
+    net, x = mlp(dtype), square(n, dtype)
+    a = torch.rand(1536, 1536, dtype=dtype)
+    seconds = alternating_medians(
+        5,
+        jacobian=(lambda: jacobian_ntk(net, x, output), 1),
+        ntk=(lambda: empirical_ntk(net, x, output=output), 5),
+        layerwise=(lambda: list(layerwise_ntk(net, x, output=output)), 2),
+        product=(lambda: a @ a, 1),
+    )
+    expected, found = jacobian_ntk(net, x, output), empirical_ntk(net, x, output=output)
+    difference = ((found - expected).norm() / expected.norm()).item()
+    speedup = seconds["jacobian"] / seconds["ntk"]
+    peak = 2 * len(a) ** 3 / seconds["product"] / 1e9
+    # Of the two triangles one is computed, so half of the products count as done.
+    reached = flops(n, OUTPUTS if output is None else 1) / 2 / seconds["ntk"] / 1e9
+    bench_record(
+        f"ntk-600-{str(dtype).removeprefix('torch.')}-{'trace' if output is None else 'output'}",
+        points=n,
+        width=WIDTH,
+        depth=DEPTH,
+        outputs="sum of 2" if output is None else "1 of 2",
+        dtype=str(dtype).removeprefix("torch."),
+        threads=1,
+        jacobian_seconds=seconds["jacobian"],
+        ntk_seconds=seconds["ntk"],
+        layerwise_seconds=seconds["layerwise"],
+        speedup=speedup,
+        relative_difference=difference,
+        peak_gflops=peak,
+        ntk_gflops=reached,
+        ntk_share_of_peak=reached / peak,
+    )
+    assert difference < TOLERANCE[dtype]
+    assert (found - expected).abs().max() < TOLERANCE[dtype] * expected.abs().max()
+    assert speedup >= 20
+
+
+TEN_THOUSAND = """
+import json, resource, sys, time
+import torch
+from torch import nn
+from strata.measures.ntk import empirical_ntk
+
+n, width, depth, dtype = 10_000, 120, 6, getattr(torch, sys.argv[1])
+torch.manual_seed(0)
+layers, d = [], 2
+for _ in range(depth):
+    layers += [nn.Linear(d, width), nn.ReLU()]
+    d = width
+net = nn.Sequential(*layers, nn.Linear(d, 2)).to(dtype)
+x = torch.rand(n, 2, dtype=dtype) * 2 - 1
+start = time.perf_counter()
+kernel = empirical_ntk(net, x)
+seconds = time.perf_counter() - start
+picked = torch.arange(0, n, 97)
+direct = empirical_ntk(net, x[picked])
+difference = (kernel[picked][:, picked] - direct).norm() / direct.norm()
+parameters = sum(p.numel() for p in net.parameters())
+print(json.dumps({
+    "seconds": seconds,
+    # Linux counts the peak in KiB, macOS in bytes.
+    "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    * (1 if sys.platform == "darwin" else 1024) / 1e9,
+    "kernel_gb": kernel.numel() * kernel.element_size() / 1e9,
+    "jacobian_gb_per_output": n * parameters * kernel.element_size() / 1e9,
+    "parameters": parameters,
+    "threads": torch.get_num_threads(),
+    "difference": difference.item(),
+}))
+"""
+
+
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=["float32", "float64"])
+def test_ten_thousand_points_fit_in_8_gigabytes(dtype, bench_record):
+    name = str(dtype).removeprefix("torch.")
+    done = subprocess.run(
+        [sys.executable, "-c", TEN_THOUSAND, name],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    row = json.loads(done.stdout)
+    difference = row.pop("difference")
+    bench_record(
+        f"ntk-10000-{name}-trace",
+        points=10_000,
+        width=WIDTH,
+        depth=DEPTH,
+        outputs="sum of 2",
+        dtype=name,
+        **row,
+    )
+    assert difference < TOLERANCE[dtype]
+    assert row["peak_gb"] < 8
+    assert row["jacobian_gb_per_output"] > 2

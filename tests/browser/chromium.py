@@ -1,0 +1,77 @@
+"""Find a Chromium for the browser tests; run with ``--install`` to install one where none is."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+INSTALL_SECONDS = 900
+
+
+def find() -> str | None:
+    """Return a Chromium that starts: one on the PATH, else Playwright's own, else None."""
+    on_path = [path for name in NAMES if (path := shutil.which(name))]
+    return next((path for path in [*on_path, _of_playwright()] if path and _starts(path)), None)
+
+
+def install() -> str | None:
+    """Install Debian's package where that is allowed, else Playwright's build; then look again."""
+    if _is_root() and shutil.which("apt-get"):
+        apt = ["apt-get", "-o", "DPkg::Lock::Timeout=300"]
+        packages = ["install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"]
+        if _run([*apt, "update"]) and _run([*apt, *packages]) and (path := find()):
+            return path
+    with_libraries = ["--with-deps"] if _is_root() and shutil.which("apt-get") else []
+    _run([sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"])
+    return find()
+
+
+def _of_playwright() -> str | None:
+    with sync_playwright() as playwright:
+        path = playwright.chromium.executable_path
+    return path if Path(path).is_file() else None
+
+
+def _starts(path: str) -> bool:
+    """Whether it answers: Ubuntu's ``chromium-browser`` may only point to a snap."""
+    try:
+        return subprocess.run([path, "--version"], capture_output=True, timeout=60).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _is_root() -> bool:
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def _run(command: list[str]) -> bool:
+    print("$", " ".join(command), flush=True)
+    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        return subprocess.run(command, env=env, timeout=INSTALL_SECONDS).returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        print(f"did not work: {error}")
+        return False
+
+
+def main() -> None:
+    """Say which Chromium there is. Not having one is no error: the tests say so themselves."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--install", action="store_true", help="install one if there is none")
+    arguments = parser.parse_args()
+    path = find()
+    if path is None and arguments.install:
+        print("no Chromium found, installing one")
+        path = install()
+    print(f"Chromium: {path}" if path else "no Chromium: the pages will not be looked at")
+
+
+if __name__ == "__main__":
+    main()

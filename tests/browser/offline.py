@@ -1,0 +1,94 @@
+"""A local server for built pages, and a browser that reaches nothing else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, Playwright, Route
+
+ARGUMENTS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-default-apps",
+    "--disable-sync",
+    "--no-first-run",
+]
+# The theme keeps the reader's choice here.
+CHOOSE_THEME = "for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}');"
+# A page is settled when MathJax has set its formulas; pages without formulas do not load it.
+SETTLED = """async () => {
+  await document.fonts.ready;
+  if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
+}"""
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: Any) -> None:
+        """Keep the test output free of access lines."""
+
+
+@contextmanager
+def serve(folder: Path) -> Iterator[str]:
+    """Serve a folder on a free port of 127.0.0.1 and yield its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def launch(playwright: Playwright, chromium: str) -> Browser:
+    """Start Chromium. Playwright leaves its sandbox out by default, as root needs it."""
+    return playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+
+
+@contextmanager
+def open_page(
+    browser: Browser, site: str, *, theme: str | None = None, width: int = 1400, **context: Any
+) -> Iterator[tuple[Page, list[str]]]:
+    """Yield a page and the list of what went wrong on it: requests, console, scripts.
+
+    ``theme`` None leaves the choice to the page. Requests to any other host are cut and listed.
+    """
+    troubles: list[str] = []
+    tab = browser.new_context(viewport={"width": width, "height": 900}, **context)
+    try:
+        tab.route("**/*", lambda route: _only_to(site, route, troubles))
+        if theme is not None:
+            tab.add_init_script(CHOOSE_THEME.format(theme=theme))
+        page = tab.new_page()
+        page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))
+        page.on("console", lambda m: m.type == "error" and troubles.append(f"console: {m.text}"))
+        page.on("requestfailed", lambda r: troubles.append(f"request failed: {r.url}"))
+        page.on("response", lambda r: r.ok or troubles.append(f"status {r.status}: {r.url}"))
+        yield page, troubles
+    finally:
+        tab.close()
+
+
+def settle(page: Page, address: str) -> None:
+    """Go to an address and wait until its formulas and fonts are there.
+
+    The book's ``index.html`` only sends on to the first page.
+    """
+    page.goto(address, wait_until="load")
+    page.wait_for_function("!document.querySelector('meta[http-equiv=Refresh]')")
+    page.evaluate(SETTLED)
+
+
+def _only_to(site: str, route: Route, troubles: list[str]) -> None:
+    if route.request.url.startswith((site, "data:", "blob:")):
+        route.continue_()
+    else:
+        troubles.append(f"foreign request: {route.request.url}")
+        route.abort()

@@ -1,0 +1,74 @@
+"""Links of the built pages: every page and anchor exists, nothing is loaded from elsewhere."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urljoin, urlsplit
+
+import pytest
+
+# Attributes that make a browser load something, by tag.
+LOADS = {"img": "src", "script": "src", "link": "href", "iframe": "src", "source": "src"}
+OUTSIDE = {"http", "https", "mailto", "data", "javascript"}
+
+
+class Links(HTMLParser):
+    """Collects the anchors, the links and the loaded files of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.anchors: set[str] = set()
+        self.targets: set[str] = set()
+        self.loaded: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {key: value for key, value in attrs if value}
+        self.anchors.update(found[key] for key in ("id", "name") if key in found)
+        if tag == "a" and "href" in found:
+            self.targets.add(found["href"])
+        if (address := found.get(LOADS.get(tag, ""))) is not None:
+            self.loaded.add(address)
+
+
+@pytest.fixture(scope="session")
+def links(built_pages: Path, page_names: list[str]) -> dict[str, Links]:
+    """The links of every page."""
+    return {name: Links((built_pages / name).read_text(encoding="utf-8")) for name in page_names}
+
+
+def test_nothing_is_loaded_from_another_host(links: dict[str, Links]) -> None:
+    foreign = [
+        f"{name}: {address}"
+        for name, page in links.items()
+        for address in page.loaded
+        if urlsplit(address).netloc
+    ]
+    assert foreign == []
+
+
+def test_links_and_anchors_resolve(built_pages: Path, links: dict[str, Links]) -> None:
+    dangling = []
+    for name, page in links.items():
+        for target in page.targets | page.loaded:
+            parts = urlsplit(target)
+            if parts.scheme in OUTSIDE:
+                continue
+            path = unquote(urljoin(name, parts.path)) if parts.path else name
+            anchor = unquote(parts.fragment)
+            known = links[path].anchors if path in links else None
+            if not (built_pages / path).is_file() or (anchor and known and anchor not in known):
+                dangling.append(f"{name}: {target}")
+    assert dangling == []
+
+
+def test_every_page_can_be_reached_from_the_first(links: dict[str, Links]) -> None:
+    reached, todo = set(), ["index.html"]
+    while todo:
+        name = todo.pop()
+        if name in reached or name not in links:
+            continue
+        reached.add(name)
+        todo += [urljoin(name, urlsplit(t).path) for t in links[name].targets if urlsplit(t).path]
+    assert sorted(set(links) - reached - {"search.html", "genindex.html", "py-modindex.html"}) == []

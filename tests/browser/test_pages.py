@@ -1,0 +1,125 @@
+"""Each built page in headless Chromium with the network cut: set, shown, readable, searchable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from offline import open_page, settle
+from playwright.sync_api import Browser, expect
+
+pytestmark = pytest.mark.browser
+
+THEMES = ("light", "dark")
+WIDTHS = (400, 1400)
+MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at one page."""
+
+    page: str
+    theme: str
+    width: int
+    seen: dict[str, Any]
+    troubles: list[str]
+
+    def __str__(self) -> str:
+        return f"{self.page} ({self.theme}, {self.width} px)"
+
+
+@pytest.fixture(scope="session")
+def looks(browser: Browser, site: str, page_names: list[str]) -> list[Look]:
+    """Every page, in both themes and at both widths."""
+    taken = []
+    for theme in THEMES:
+        for name in page_names:
+            if name == "index.html":
+                continue  # it only sends on to the first page
+            with open_page(browser, site, theme=theme) as (page, troubles):
+                settle(page, site + name)
+                for width in WIDTHS:
+                    page.set_viewport_size({"width": width, "height": 900})
+                    taken.append(Look(name, theme, width, page.evaluate(MEASURE), troubles))
+    return taken
+
+
+def faults(looks: list[Look], *keys: str) -> list[str]:
+    """The non-empty findings under these keys, each with the page it was found on."""
+    return [f"{look}: {fault}" for look in looks for key in keys for fault in look.seen[key]]
+
+
+def test_the_book_has_pages_with_formulas_and_figures(looks: list[Look]) -> None:
+    assert any(look.seen["formulas"] for look in looks)
+    assert any(
+        look.seen["images"] > 1 for look in looks if look.page.startswith("notebooks/")
+    ), "no notebook page shows a figure"
+
+
+def test_nothing_fails_and_nothing_asks_for_the_network(looks: list[Look]) -> None:
+    assert [f"{look}: {trouble}" for look in looks for trouble in look.troubles] == []
+
+
+def test_formulas_are_typeset(looks: list[Look]) -> None:
+    assert faults(looks, "badFormulas") == []
+
+
+def test_images_are_shown_and_described(looks: list[Look]) -> None:
+    assert faults(looks, "badImages", "untitledDrawings") == []
+
+
+def test_no_page_scrolls_sideways_or_cuts_text_off(looks: list[Look]) -> None:
+    assert [f"{look}: {look.seen['overflow']} px" for look in looks if look.seen["overflow"] > 1] == []
+    assert faults(looks, "cut") == []
+
+
+def test_text_is_there_and_large_enough(looks: list[Look]) -> None:
+    assert [str(look) for look in looks if look.seen["words"] < 5] == []
+    assert [str(look) for look in looks if look.seen["bodySize"] < 13] == []
+    assert faults(looks, "small") == []
+
+
+def test_text_stands_out_from_its_ground(looks: list[Look]) -> None:
+    assert [str(look) for look in looks if look.seen["theme"] != look.theme] == []
+    assert faults(looks, "faint") == []
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_without_a_choice_the_page_follows_the_system(
+    browser: Browser, site: str, theme: str
+) -> None:
+    with open_page(browser, site, color_scheme=theme) as (page, troubles):
+        settle(page, site + "index.html")
+        assert page.evaluate("document.documentElement.dataset.theme") == theme
+        assert troubles == []
+
+
+def test_search_finds_a_measure_and_leads_to_it(browser: Browser, site: str) -> None:
+    with open_page(browser, site, theme="light") as (page, troubles):
+        settle(page, site + "search.html?q=soft+rank")
+        hits = page.locator("#search-results ul.search li")
+        expect(hits.first).to_be_visible()
+        hits.first.locator("a").first.click()
+        expect(page.locator("main article")).to_contain_text("oft rank")
+        assert troubles == []
+
+
+def test_search_finds_nothing_where_there_is_nothing(browser: Browser, site: str) -> None:
+    with open_page(browser, site, theme="light") as (page, troubles):
+        settle(page, site + "search.html?q=qzxwvkjqzx")
+        expect(page.locator("#search-results")).to_contain_text("did not match")
+        assert page.locator("#search-results ul.search li").count() == 0
+        assert troubles == []
+
+
+def test_the_search_field_leads_to_the_results(browser: Browser, site: str) -> None:
+    with open_page(browser, site, theme="light") as (page, troubles):
+        settle(page, site + "index.html")
+        page.keyboard.press("Control+k")
+        page.keyboard.type("tunnel")
+        page.keyboard.press("Enter")
+        expect(page.locator("#search-results ul.search li").first).to_be_visible()
+        assert troubles == []
