@@ -50,7 +50,7 @@ def run(
     outcomes = runner.run(prepared, project_root(), at_once=jobs, say=typer.echo)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
-        typer.echo(f"failed: {outcome.notebook}", err=True)
+        typer.echo(f"failed: {outcome.notebook}: {outcome.error.splitlines()[0]}", err=True)
     raise typer.Exit(1 if failed else 0)
 
 

@@ -63,15 +63,21 @@ class Point:
         First 32 hex digits of the SHA-256 of ``made_of`` as canonical JSON.
     made_of
         ``experiment`` (module name), ``config``, ``source`` (fingerprint of the code, see
-        `strata.sources`), ``data`` (fingerprint of the data), ``versions`` (torch, numpy).
+        `strata.sources`), ``data`` (fingerprint of the data), ``versions`` (torch, numpy), and
+        for a point that is computed together with others ``stack``, their keys in order.
     """
 
     key: str
     made_of: dict[str, Any]
 
     @classmethod
-    def of(cls, experiment: Experiment, config: BaseModel) -> "Point":
+    def of(cls, experiment: Experiment, config: BaseModel, *, source: str | None = None) -> "Point":
         """Make the point of a config.
+
+        Parameters
+        ----------
+        source
+            The fingerprint of the experiment's code, where it is known already.
 
         Raises
         ------
@@ -88,11 +94,22 @@ class Point:
         made_of = {
             "experiment": experiment.__name__,
             "config": config.model_dump(mode="json"),
-            "source": source_fingerprint([experiment.__name__]),
+            "source": source or source_fingerprint([experiment.__name__]),
             "data": experiment.data_fingerprint(config),
             "versions": _versions(),
         }
         return cls(key_of(made_of), made_of)
+
+    def in_stack(self, stack: "Sequence[Point]") -> "Point":
+        """Give the same point as a member of a stack; alone it stays as it is.
+
+        Stacks are part of the key since they are part of the rounding: the last bits of a net
+        that is trained together with others depend on how many they are.
+        """
+        if len(stack) == 1:
+            return self
+        made_of = {**self.made_of, "stack": [point.key for point in stack]}
+        return Point(key_of(made_of), made_of)
 
     @property
     def experiment(self) -> str:
@@ -120,8 +137,10 @@ def _versions() -> dict[str, str]:
 
 def key_of(made_of: dict[str, Any]) -> str:
     """Give the key for the parts of a point."""
-    parts = canonical_json({name: made_of[name] for name in _PARTS})
-    return hashlib.sha256(parts.encode()).hexdigest()[:32]
+    parts = {name: made_of[name] for name in _PARTS}
+    if "stack" in made_of:
+        parts["stack"] = made_of["stack"]
+    return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:32]
 
 
 def canonical_json(value: object) -> str:

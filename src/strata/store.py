@@ -66,7 +66,7 @@ class Store:
         self.root = Path(root).absolute()
 
     def key(self, experiment: Experiment, config: BaseModel) -> str:
-        """Give the key of a point; see `strata.point.Point`."""
+        """Give the key of a point that is computed alone; see `strata.point.Point`."""
         return Point.of(experiment, config).key
 
     def folder(self, point: Point) -> Path:

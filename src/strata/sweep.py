@@ -3,24 +3,21 @@
 Workers are processes of one thread each, however many there are: thread counts change sums.
 """
 
-import multiprocessing
 import os
-from collections.abc import Hashable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import closing, suppress
-from multiprocessing.context import BaseContext
+from collections.abc import Hashable, Sequence
+from contextlib import closing
 from types import ModuleType
 from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from strata import worker
 from strata.point import Experiment, Point, StackingExperiment
+from strata.pool import StartError, outcomes
 from strata.progress import Progress
 from strata.result import Result
+from strata.sources import source_fingerprint
 from strata.store import Store, StoreError, default_store
-from strata.worker import Outcome, Task
+from strata.worker import Task
 
 __all__ = [
     "Experiment",
@@ -82,11 +79,12 @@ def sweep(
     """Give the results of points: from the store, and computed where it has none.
 
     Every worker stores what it has computed, so a sweep that is killed goes on from there.
+
     Points with the same ``stack_key`` are computed together, at most `STACK` of them, taken in
-    the order of ``points`` without looking at the store; if one of a stack is missing, the stack
-    is computed again and only the missing are stored. So neither the number of workers nor an
-    interruption changes a bit. Another list of points may make other stacks, whose results can
-    differ in their rounding.
+    the order of ``points``. The stack belongs to the key of its points, and is computed as a
+    whole if one of them is missing. So a list of points has the same results to the last bit
+    whatever the number of workers, an interruption, or what the store holds already; in another
+    list a point may be in another stack, and is computed again with another rounding.
 
     A script that calls this needs ``if __name__ == "__main__":`` around its work.
 
@@ -110,29 +108,31 @@ def sweep(
     Raises
     ------
     SweepError
-        A point raised (the others are computed first) or a worker died.
+        A point raised or its worker died (the others are computed first), or no worker can start.
     StoreError
         The store cannot be used.
     """
     store = store or default_store()
     workers = worker_count() if workers is None else _checked_workers(workers, "workers")
-    asked = [Point.of(experiment, config) for config in points]
+    source = source_fingerprint([experiment.__name__])
+    asked = [Point.of(experiment, config, source=source) for config in points]
+    alone = {point.key: point for point in asked}
     configs = {point.key: config for point, config in zip(asked, points, strict=True)}
-    unique = {point.key: point for point in asked}
-    results = {key: store.get(point) for key, point in unique.items()}
-    if missing := {key for key, result in results.items() if result is None}:
+    tasks, unique = [], {}
+    for keys in _longest_first(experiment, configs):
+        stack = [alone[key] for key in keys]
+        tasks.append(Task(tuple(point.in_stack(stack) for point in stack), store.root))
+        unique |= zip(keys, tasks[-1].points, strict=True)
+    results = {key: store.get(unique[key]) for key in alone}
+    if missing := {unique[key].key: key for key, result in results.items() if result is None}:
         store.prepare(asked[0].short_name)
-        tasks = [
-            Task(tuple(unique[key] for key in stack), store.root)
-            for stack in _longest_first(experiment, configs)
-            if missing.intersection(stack)
-        ]
-        _compute(tasks, missing, workers)
-        results |= {key: store.get(unique[key]) for key in missing}
+        short = [task for task in tasks if any(point.key in missing for point in task.points)]
+        _compute(short, set(missing), workers)
+        results |= {key: store.get(unique[key]) for key in missing.values()}
     if lost := [unique[key] for key, result in results.items() if result is None]:
         raise SweepError(f"{lost[0]} was stored, and is gone again from {store.root}", lost)
-    for key, point in unique.items():
-        _used[UsedPoint(point.experiment, key, results[key].digest())] = None
+    for key, result in results.items():
+        _used[UsedPoint(unique[key].experiment, unique[key].key, result.digest())] = None
     return [results[point.key] for point in asked]
 
 
@@ -211,25 +211,24 @@ def _compute(tasks: list[Task], missing: set[str], workers: int) -> None:
     """Compute tasks; raise when all that can be done is done."""
     left = {point.key: point for task in tasks for point in task.points if point.key in missing}
     total, failures, died = len(left), [], False
-    outcomes = _outcomes(tasks, workers)
-    with Progress(total, tasks[0].points[0].short_name) as progress, closing(outcomes):
-        for task, outcome in outcomes:
-            fresh = [point for point in task.points if point.key in left]
-            if outcome is None:
-                died = True
-                continue
-            if outcome.store_failure:
-                raise StoreError(outcome.store_failure)
-            if outcome.failure:
-                failures.append(outcome.failure)
-            else:
-                for point in fresh:
-                    del left[point.key]
-            progress.advance(len(fresh))
-    if died:
-        # A worker may have stored a point and died before it could say so.
-        store = Store(tasks[0].root)
-        left = {key: point for key, point in left.items() if not store.has(point)}
+    ended = outcomes(tasks, workers)
+    try:
+        with Progress(total, tasks[0].points[0].short_name) as progress, closing(ended):
+            for task, outcome in ended:
+                fresh = [point for point in task.points if point.key in left]
+                if outcome is None:
+                    died = True
+                    continue
+                if outcome.store_failure:
+                    raise StoreError(outcome.store_failure)
+                if outcome.failure:
+                    failures.append(outcome.failure)
+                else:
+                    for point in fresh:
+                        del left[point.key]
+                progress.advance(len(fresh))
+    except StartError as error:
+        raise SweepError(str(error), list(left.values())) from error
     if left:
         raise SweepError(_message(list(left.values()), total, failures, died), list(left.values()))
 
@@ -241,7 +240,7 @@ def _message(left: list[Point], total: int, failures: list[str], died: bool) -> 
     ]
     if died:
         lines.append(
-            "a worker process died (killed, or out of memory?): run again to go on, "
+            "a worker process died (killed, or out of memory?): run again, "
             "with fewer workers (STRATA_WORKERS) if memory is short"
         )
     lines += [f"  {point}: {point.config_json}" for point in left[:_SHOWN]]
@@ -250,46 +249,3 @@ def _message(left: list[Point], total: int, failures: list[str], died: bool) -> 
     if failures:
         lines.append(f"the first exception:\n{failures[0].rstrip()}")
     return "\n".join(lines)
-
-
-def _outcomes(tasks: list[Task], workers: int) -> Iterator[tuple[Task, Outcome | None]]:
-    """Yield tasks as they end; the outcome is None where a worker died."""
-    if workers == 0:
-        yield from ((task, worker.compute(task)) for task in tasks)
-        return
-    context = _context()
-    lifeline, held = context.Pipe(duplex=False)
-    executor = ProcessPoolExecutor(
-        min(workers, len(tasks)),
-        mp_context=context,
-        initializer=worker.start,
-        initargs=(lifeline, dict(os.environ)),
-    )
-    try:
-        futures = {}
-        with suppress(BrokenProcessPool):
-            for task in tasks:
-                futures[executor.submit(worker.compute, task)] = task
-        yield from ((task, None) for task in tasks[len(futures) :])
-        for future in as_completed(futures):
-            try:
-                yield futures[future], future.result()
-            except BrokenProcessPool:
-                yield futures[future], None
-    except BaseException:
-        held.close()  # the workers end at once
-        raise
-    finally:
-        executor.shutdown(cancel_futures=True)
-        held.close()
-        lifeline.close()
-
-
-def _context() -> BaseContext:
-    """Give the way to start workers: never a bare fork, which copies the threads' locks."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    # Nothing of Strata: the server outlives edits of the code.
-    context.set_forkserver_preload(["numpy", "torch", "pydantic"])
-    return context

@@ -24,7 +24,7 @@ from strata.seeding import torch_generator
 
 __all__ = ["Schedule", "Trained", "stacking_pays", "train", "train_many"]
 
-# The largest batch at which a stack was measured to be faster by more than a tenth.
+# The largest batch measured at which a stack of eight was at least 1.5 times faster.
 _LARGEST_PAYING_BATCH = 512
 
 
@@ -114,7 +114,9 @@ def train_many(
 
     Net i is trained as ``train(nets[i], x[i], y[i], schedule, seed=seeds[i])`` would, within the
     rounding of the dtype. A net that stops early leaves the batch. Faster than in turn where
-    `stacking_pays`.
+    `stacking_pays`: small batches cost mostly calls, and a stack makes them once for all its
+    nets. It also needs no autograd, which `train` does in order to take any module: even a stack
+    of one saves a fifth at full batch and more below.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ itself. It ends at once when the sweep stops or its process dies.
 
 import contextlib
 import importlib
+import multiprocessing
 import os
 import signal
 import threading
@@ -16,7 +17,6 @@ from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
-import torch
 from threadpoolctl import threadpool_limits
 
 from strata.point import Experiment, Point
@@ -52,27 +52,29 @@ class Outcome:
     store_failure: str | None = None
 
 
-def start(lifeline: Connection, environment: dict[str, str]) -> None:
-    """Set up a worker process.
+def serve(connection: Connection, environment: dict[str, str]) -> None:
+    """Work in this process until there is no more to do.
 
     Parameters
     ----------
-    lifeline
-        The reading end of a pipe whose other end only the sweep's process holds: it closes when
-        the sweep stops, or dies in whatever way.
+    connection
+        Sends None when ready, then takes tasks and sends an `Outcome` for each.
     environment
         The sweep's environment variables: a fork server keeps those of its own start.
     """
-    threading.Thread(target=_die_with, args=(lifeline,), daemon=True).start()
+    threading.Thread(target=_die_with_the_sweep, daemon=True).start()
     # Ctrl-C reaches the whole group; the sweep's process decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
     os.environ.update(environment | _ONE_THREAD)
-    torch.set_num_threads(1)
+    connection.send(None)
+    with contextlib.suppress(EOFError):
+        while True:
+            connection.send(compute(connection.recv()))
 
 
-def _die_with(lifeline: Connection) -> None:
-    wait([lifeline])
+def _die_with_the_sweep() -> None:
+    wait([multiprocessing.parent_process().sentinel])
     os._exit(1)
 
 
@@ -95,6 +97,9 @@ def compute(task: Task) -> Outcome:
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
     """Compute with one thread inside the block: sums depend on how many there are."""
+    # Here and not above: the sweep's own process imports this module and may do without torch.
+    import torch
+
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -17,8 +17,9 @@ INSTALL_SECONDS = 900
 
 def find() -> str | None:
     """Return a Chromium that starts: one on the PATH, else Playwright's own, else None."""
-    on_path = [path for name in NAMES if (path := shutil.which(name))]
-    return next((path for path in [*on_path, _of_playwright()] if path and _starts(path)), None)
+    on_path = (shutil.which(name) for name in NAMES)
+    found = next((path for path in on_path if path and _starts(path)), None)
+    return found or _of_playwright()
 
 
 def install() -> str | None:
@@ -36,7 +37,7 @@ def install() -> str | None:
 def _of_playwright() -> str | None:
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
-    return path if Path(path).is_file() else None
+    return path if Path(path).is_file() and _starts(path) else None
 
 
 def _starts(path: str) -> bool:

@@ -19,7 +19,7 @@ from offline import launch, serve
 
 @pytest.fixture(scope="session")
 def built_pages(request: pytest.FixtureRequest) -> Path:
-    """Folder of built pages: ``STRATA_TEST_HTML`` if it is set, else a build of the smoke profile."""
+    """Folder of built pages: ``STRATA_TEST_HTML`` if set, else a build of the smoke profile."""
     given = os.environ.get("STRATA_TEST_HTML")
     return Path(given).resolve() if given else request.getfixturevalue("smoke_html")
 

@@ -20,7 +20,7 @@
   // Images; a drawing in the page counts as one
   const broken = [...document.images].filter((i) => !i.complete || i.naturalWidth === 0);
   const mute = [...document.images].filter((i) => !i.alt.trim());
-  const drawings = [...document.querySelectorAll("main svg[role=img]")];
+  const drawings = [...document.querySelectorAll("main svg[role=img]:not([aria-hidden])")];
   const untitled = drawings.filter((s) => !s.querySelector("title")?.textContent.trim());
 
   // Text that runs out of the window and cannot be scrolled to inside its own box
@@ -30,8 +30,9 @@
     }
     return false;
   };
+  const wide = document.documentElement.scrollWidth - innerWidth;
   const cut = [...article.querySelectorAll("*")].filter(
-    (e) => shown(e) && e.getBoundingClientRect().right > innerWidth + 1 && !scrolls(e)
+    (e) => e.getBoundingClientRect().right > innerWidth + 1 && shown(e) && !scrolls(e)
   );
 
   // Contrast of every piece of text with what lies behind it (WCAG 2, relative luminance)
@@ -40,12 +41,13 @@
     return colour.startsWith("color(srgb") ? [r * 255, g * 255, b * 255, a] : [r, g, b, a];
   };
   const over = ([r, g, b, a], under) => [r, g, b].map((c, i) => c * a + under[i] * (1 - a));
+  const grounds = new Map([[null, [255, 255, 255]]]);
   const ground = (element) => {
-    const layers = [];
-    for (let e = element; e; e = e.parentElement) {
-      layers.push(parse(getComputedStyle(e).backgroundColor));
+    if (!grounds.has(element)) {
+      const own = parse(getComputedStyle(element).backgroundColor);
+      grounds.set(element, over(own, ground(element.parentElement)));
     }
-    return layers.reverse().reduce((under, layer) => over(layer, under), [255, 255, 255]);
+    return grounds.get(element);
   };
   const luminance = (rgb) => {
     const [r, g, b] = rgb
@@ -77,7 +79,7 @@
     images: document.images.length,
     badImages: [...broken, ...mute].map((i) => i.outerHTML.slice(0, 200)),
     untitledDrawings: untitled.map(name),
-    overflow: document.documentElement.scrollWidth - innerWidth,
+    overflow: wide > 1 ? [`${wide} px wider than the window`] : [],
     cut: cut.map(name),
     faint: texts
       .map((e) => [contrast(e), e])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -63,7 +64,8 @@ def open_page(
     troubles: list[str] = []
     tab = browser.new_context(viewport={"width": width, "height": 900}, **context)
     try:
-        tab.route("**/*", lambda route: _only_to(site, route, troubles))
+        foreign = re.compile(rf"^(?!{re.escape(site)}|data:|blob:)")
+        tab.route(foreign, lambda route: _cut(route, troubles))
         if theme is not None:
             tab.add_init_script(CHOOSE_THEME.format(theme=theme))
         page = tab.new_page()
@@ -83,12 +85,10 @@ def settle(page: Page, address: str) -> None:
     """
     page.goto(address, wait_until="load")
     page.wait_for_function("!document.querySelector('meta[http-equiv=Refresh]')")
+    page.wait_for_load_state("load")
     page.evaluate(SETTLED)
 
 
-def _only_to(site: str, route: Route, troubles: list[str]) -> None:
-    if route.request.url.startswith((site, "data:", "blob:")):
-        route.continue_()
-    else:
-        troubles.append(f"foreign request: {route.request.url}")
-        route.abort()
+def _cut(route: Route, troubles: list[str]) -> None:
+    troubles.append(f"foreign request: {route.request.url}")
+    route.abort()

@@ -28,6 +28,8 @@ class Links(HTMLParser):
         self.anchors.update(found[key] for key in ("id", "name") if key in found)
         if tag == "a" and "href" in found:
             self.targets.add(found["href"])
+        if tag == "meta" and "refresh" in found.get("http-equiv", "").lower():
+            self.targets.add(found["content"].partition("url=")[2])
         if (address := found.get(LOADS.get(tag, ""))) is not None:
             self.loaded.add(address)
 
@@ -45,7 +47,7 @@ def test_nothing_is_loaded_from_another_host(links: dict[str, Links]) -> None:
         for address in page.loaded
         if urlsplit(address).netloc
     ]
-    assert foreign == []
+    assert not foreign, "\n".join(foreign)
 
 
 def test_links_and_anchors_resolve(built_pages: Path, links: dict[str, Links]) -> None:
@@ -60,7 +62,7 @@ def test_links_and_anchors_resolve(built_pages: Path, links: dict[str, Links]) -
             known = links[path].anchors if path in links else None
             if not (built_pages / path).is_file() or (anchor and known and anchor not in known):
                 dangling.append(f"{name}: {target}")
-    assert dangling == []
+    assert not dangling, "\n".join(dangling)
 
 
 def test_every_page_can_be_reached_from_the_first(links: dict[str, Links]) -> None:
@@ -71,4 +73,7 @@ def test_every_page_can_be_reached_from_the_first(links: dict[str, Links]) -> No
             continue
         reached.add(name)
         todo += [urljoin(name, urlsplit(t).path) for t in links[name].targets if urlsplit(t).path]
-    assert sorted(set(links) - reached - {"search.html", "genindex.html", "py-modindex.html"}) == []
+    # The search field leads to the first; Sphinx makes the second, the theme has no link to it.
+    apart = {"search.html", "_modules/index.html"}
+    lost = sorted(set(links) - reached - apart)
+    assert not lost, "\n".join(lost)

@@ -3,12 +3,12 @@
 import hashlib
 import math
 import os
+import resource
 import signal
 import time
 from pathlib import Path
 
 import numpy as np
-import torch
 from pydantic import BaseModel, ConfigDict
 
 from strata.result import Result
@@ -20,7 +20,7 @@ class Config(BaseModel):
     value: int
     seconds: float = 0.0
     stack: str | None = None
-    fault: str | None = None  # "raise", "die" or "nan"
+    fault: str | None = None  # "raise", "die", "nan" or "disk"
     log: str | None = None  # file that gets a line a computation
     width: int = 4
 
@@ -56,6 +56,10 @@ def _compute(config: Config, together: int) -> Result:
         raise ArithmeticError(f"the fault of point {config.value}")
     if config.fault == "die":
         os.kill(os.getpid(), signal.SIGKILL)
+    if config.fault == "disk":
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+    import torch  # a worker has it already, and the tests' scripts start faster without
+
     generator = np.random.default_rng(config.value)
     return Result(
         metrics={

@@ -1,12 +1,9 @@
 """Alignment measures on cases whose answer is known."""
 
-import doctest
-
 import numpy as np
 import pytest
 import torch
 
-from strata.measures import alignment
 from strata.measures.alignment import cumulative_alignment, edge_energy, kernel_target_alignment
 
 
@@ -17,10 +14,6 @@ def rng():
 
 def basis(n, rng):
     return np.linalg.qr(rng.standard_normal((n, n)))[0]
-
-
-def test_docstring_examples():
-    assert doctest.testmod(alignment).failed == 0
 
 
 # -- cumulative alignment --------------------------------------------------------------------------

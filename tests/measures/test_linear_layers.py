@@ -1,13 +1,10 @@
 """Nets whose kernel the rule for linear layers would get wrong are refused, by name."""
 
-import doctest
-
 import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations
 
-from strata.measures import linear_layers
 from strata.measures.ntk import empirical_ntk, layerwise_ntk
 
 X = torch.randn(6, 3, generator=torch.Generator().manual_seed(0))
@@ -146,10 +143,6 @@ REFUSED = {
     ),
     "no parameters": (nn.Tanh, ValueError, "no linear layer"),
 }
-
-
-def test_docstring_examples():
-    assert doctest.testmod(linear_layers).failed == 0
 
 
 def test_the_plain_net_is_accepted():

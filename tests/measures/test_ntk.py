@@ -1,6 +1,5 @@
 """The NTK against the Jacobian route of torch.func, closed forms and its own identities."""
 
-import doctest
 import itertools
 import random
 
@@ -9,7 +8,6 @@ import torch
 from torch import nn
 from torch.func import functional_call, jacrev, vmap
 
-from strata.measures import ntk
 from strata.measures.ntk import empirical_ntk, layerwise_ntk
 
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh, "gelu": nn.GELU}
@@ -70,10 +68,6 @@ GRID = random.Random(0).sample(
     ),
     40,
 )
-
-
-def test_docstring_examples():
-    assert doctest.testmod(ntk).failed == 0
 
 
 # -- against the Jacobian --------------------------------------------------------------------------

@@ -31,13 +31,11 @@ def main() -> int:
             report_mode=False,
         )
     except PapermillExecutionError as error:
-        print(
-            strip_color(f"cell {error.cell_index}: {error.ename}: {error.evalue}"), file=sys.stderr
-        )
-        print(strip_color("\n".join(error.traceback)), file=sys.stderr)
+        head = f"cell {error.cell_index} raised {error.ename}: {error.evalue}"
+        Path(job["error"]).write_text(strip_color("\n".join([head, *error.traceback])), "utf-8")
         return 1
     except Exception as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        Path(job["error"]).write_text(f"{type(error).__name__}: {error}", "utf-8")
         return 1
     return 0
 

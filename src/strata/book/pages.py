@@ -93,19 +93,20 @@ def claims_table(statuses: Sequence[Status]) -> str:
 
 
 def benchmark_table(path: Path) -> str:
-    """The measured benchmarks, a table each; from the file that ``make benchmarks`` writes."""
+    """The measured benchmarks; from the file that ``make benchmarks`` writes.
+
+    Rows with the same columns share a table.
+    """
     found = json.loads(path.read_text(encoding="utf-8"))
-    blocks = []
-    for name, rows in found.items():
-        rows = rows if isinstance(rows, list) else [rows]
-        columns = list(dict.fromkeys(column for row in rows for column in row))
-        blocks.append(f"### {name}\n")
-        blocks.append("| " + " | ".join(columns) + " |")
-        blocks.append("| " + " | ".join("---" for _ in columns) + " |")
-        for row in rows:
-            blocks.append("| " + " | ".join(_short(row.get(c, "")) for c in columns) + " |")
-        blocks.append("")
-    return "\n".join(blocks)
+    machine = ", ".join(f"{name}: {value}" for name, value in found["machine"].items())
+    tables: dict[tuple[str, ...], list[str]] = {}
+    for name, row in found["rows"].items():
+        columns = tuple(row)
+        head = ["| benchmark | " + " | ".join(columns) + " |", "| --- " * (len(row) + 1) + "|"]
+        line = f"| {name} | " + " | ".join(_short(value) for value in row.values()) + " |"
+        tables.setdefault(columns, head).append(line)
+    blocks = ["\n".join(lines) for lines in tables.values()]
+    return "\n\n".join([f"Measured on {machine}.", *blocks])
 
 
 def fill(page: str, blocks: dict[str, str]) -> str:

@@ -31,6 +31,7 @@ from strata.book.record import (
 )
 from strata.book.watch import Watch, end_tree
 from strata.progress import follow
+from strata.sweep import worker_count
 
 SLACK = 8
 """A notebook may take this many times its expected seconds before it is stopped."""
@@ -147,12 +148,13 @@ def _execute(
     say: Callable[[str], None],
 ) -> Outcome:
     name = job.notebook.name
-    workers = max(1, (os.cpu_count() or 1) // at_once)
+    workers = max(1, worker_count() // at_once)
     output = work / f"{name}.ipynb"
     task = {
         "source": str(job.notebook.source(root)),
         "output": str(output),
         "parameters": job.parameters,
+        "error": str(work / "error.txt"),
         "cwd": str(root),
         "parent": os.getpid(),
     }
@@ -171,7 +173,7 @@ def _execute(
         environment["STRATA_STORE"] = str(store)
     say(f"{name}: running the {job.profile} profile")
     started = time.monotonic()
-    with (work / "log").open("w+", encoding="utf-8") as log:
+    with (work / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "strata.book.execute", str(work / "job.json")],
             stdout=log,
@@ -186,13 +188,12 @@ def _execute(
         finally:
             end_tree(process)
         watch.thread.join()
-        log.seek(0)
-        text = log.read()
     seconds = time.monotonic() - started
     if watch.timed_out:
-        text = f"stopped after {job.limit:.0f} s, its wall-clock limit\n{text}"
+        text = f"stopped after {job.limit:.0f} s, its wall-clock limit"
+        return _keep_failed(job, root, output, text, say)
     if process.returncode != 0:
-        return _keep_failed(job, root, output, text.strip() or "the kernel died", say)
+        return _keep_failed(job, root, output, _error_text(work), say)
     try:
         record = _accept(job, output, target)
     except RecordError as error:
@@ -206,6 +207,15 @@ def _execute(
     _publish(record, output, target)
     say(f"{name}: done in {seconds:.0f} s, {target / output.name}")
     return Outcome(name, record, None)
+
+
+def _error_text(work: Path) -> str:
+    """What the failed process said of its error; else all that it printed."""
+    for name in ("error.txt", "log"):
+        path = work / name
+        if path.exists() and (text := path.read_text(encoding="utf-8").strip()):
+            return text
+    return "the process ended without a word"
 
 
 def _accept(job: Job, output: Path, target: Path) -> Record:

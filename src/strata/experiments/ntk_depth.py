@@ -20,7 +20,8 @@ from strata.data.fingerprint import fingerprint
 from strata.data.toy import TASKS, Toy, plane_grid, split_in_order
 from strata.measures.alignment import cumulative_alignment, edge_energy, kernel_target_alignment
 from strata.measures.ntk import empirical_ntk, layerwise_ntk
-from strata.measures.rank import eigenvalues, leading_eigenvectors, soft_rank, top_share
+from strata.measures.rank import soft_rank, top_share
+from strata.measures.spectrum import eigenvalues, leading_eigenvectors
 from strata.nets.mlp import MLP
 from strata.result import Result
 from strata.seeding import numpy_generator, torch_generator
@@ -210,7 +211,7 @@ def _describe(
         "kta": kernel_target_alignment(kernel, labels),
         "edge_energy": edge_energy(vectors, edge).tolist(),
     }
-    kept = {"eigenvalues": values[: 5 * KEPT], "eigenfunctions": vectors.astype(np.float32)}
+    kept = {"eigenvalues": values, "eigenfunctions": vectors.astype(np.float32)}
     return metrics, kept
 
 

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from strata.data.fingerprint import fingerprint
 from strata.data.toy import Toy, slide_setting
 from strata.measures.ntk import empirical_ntk
-from strata.measures.rank import eigenvalues, singular_values, soft_rank
+from strata.measures.rank import soft_rank
+from strata.measures.spectrum import eigenvalues, singular_values
 from strata.nets.mlp import MLP, gaussian_init_
 from strata.result import Result
 from strata.seeding import numpy_generator, torch_generator

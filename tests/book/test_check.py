@@ -1,0 +1,148 @@
+"""`strata check` sees every change that could move a result, and names it."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+import yaml
+
+from strata.book.check import status_of
+from strata.book.profiles import load_notebooks
+from strata.book.prose import prose_problems
+
+ROOT = Path(__file__).parents[2]
+
+
+def state(root: Path) -> tuple[str, str]:
+    found = status_of(load_notebooks(root)["ntk-depth"], "smoke", root)
+    return found.state, found.why
+
+
+@pytest.fixture
+def smoked(smoke_project, tmp_path) -> Path:
+    """A project of its own with the smoke profile executed."""
+    return Path(shutil.copytree(smoke_project, tmp_path / "project", dirs_exist_ok=True))
+
+
+def test_an_executed_notebook_is_fresh(smoked):
+    assert state(smoked) == ("fresh", "")
+
+
+def test_a_changed_cell_makes_it_stale_and_changed_words_do_not(smoked):
+    path = smoked / "notebooks" / "ntk-depth.ipynb"
+    node = nbformat.read(path, as_version=4)
+    node.cells[0].source += "\n\nMore words."
+    nbformat.write(node, path)
+    assert state(smoked)[0] == "fresh"
+    node.cells[-1].source += "\n1 + 1"
+    nbformat.write(node, path)
+    assert state(smoked) == ("stale", "changed: code cells")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "named"),
+    [
+        ("book/profiles.yml", "epochs: 300", "epochs: 301", "parameter epochs"),
+        ("book/claims.yml", "above: 1.5", "above: 1.6", "book/claims.yml"),
+        ("book/published.yml", "8.84", "8.85", "book/published.yml"),
+        ("constraints.txt", "numpy==", "numpy==9.", "constraints"),
+    ],
+)
+def test_a_changed_file_makes_it_stale_by_name(smoked, file, old, new, named):
+    path = smoked / file
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    found, why = state(smoked)
+    assert found == "stale"
+    assert named in why
+
+
+def test_a_changed_source_file_is_named_by_the_command(smoked, strata, tmp_path):
+    source = Path(shutil.copytree(ROOT / "src", tmp_path / "src"))
+    environment = {"PYTHONPATH": str(source)}
+    done = strata(smoked, "check", "--profile", "smoke", env=environment)
+    assert re.search(r"ntk-depth\s+smoke\s+fresh", done.stdout), done.stdout + done.stderr
+    rank = source / "strata" / "measures" / "rank.py"
+    rank.write_text(rank.read_text() + "\n# only a comment\n")
+    assert "fresh" in strata(smoked, "check", "--profile", "smoke", env=environment).stdout
+    rank.write_text(rank.read_text() + "\nCHANGED = 1\n")
+    done = strata(smoked, "check", "--profile", "smoke", env=environment)
+    assert done.returncode == 1
+    assert "stale (changed: src/strata/measures/rank.py)" in done.stdout
+
+
+def test_a_declared_reason_makes_stale_results_acceptable(smoked):
+    path = smoked / "book" / "profiles.yml"
+    entries = yaml.safe_load(path.read_text())
+    profile = entries["notebooks"]["ntk-depth"]["profiles"]["smoke"]
+    profile["parameters"]["epochs"] = 301
+    profile["stale"] = "new epochs, the machine is busy"
+    path.write_text(yaml.safe_dump(entries))
+    found = status_of(load_notebooks(smoked)["ntk-depth"], "smoke", smoked)
+    assert found.state == "stale"
+    assert found.acceptable
+
+
+def test_missing_and_half_run_results_are_told_apart(smoked):
+    executed = smoked / "_build" / "smoke" / "executed" / "ntk-depth.ipynb"
+    node = nbformat.read(executed, as_version=4)
+    whole = executed.read_text()
+    node.cells[-1].execution_count = None
+    nbformat.write(node, executed)
+    assert state(smoked)[0] == "half-run"
+    executed.write_text(whole[: len(whole) // 2])
+    assert state(smoked)[0] == "half-run"
+    executed.write_text(whole)
+    beside = executed.with_suffix(".json")
+    record = json.loads(beside.read_text())
+    record["result"]["numbers"]["rank-peak"]["value"] += 1
+    beside.write_text(json.dumps(record))
+    assert state(smoked)[0] == "half-run"
+    beside.unlink()
+    assert state(smoked)[0] == "half-run"
+    executed.unlink()
+    assert state(smoked)[0] == "missing"
+
+
+def test_stale_results_are_not_built(smoked, strata):
+    path = smoked / "book" / "profiles.yml"
+    path.write_text(path.read_text().replace("epochs: 300", "epochs: 301"))
+    done = strata(smoked, "build", "--profile", "smoke")
+    assert done.returncode == 1
+    assert "parameter epochs" in done.stderr
+
+
+def test_the_prose_of_the_book_has_no_number_without_a_result():
+    assert prose_problems(ROOT) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "flagged"),
+    [
+        ("a rank of 7.31 was found", ["7.31"]),
+        ("12,345 points", ["12,345"]),
+        ("8.84 as published, in 2024, at depth 3", []),
+        ("$R = 7.31$, `7.31`, and {glue:text}`rank`", []),
+        ("```\n7.31\n```", []),
+    ],
+)
+def test_numbers_in_prose_need_a_result(project_copy, words, flagged):
+    (project_copy / "book" / "extra.md").write_text(f"# Extra\n\n{words}\n")
+    found = [p for p in prose_problems(project_copy) if p.startswith("extra.md")]
+    assert [p.rsplit(" ", 1)[1] for p in found] == flagged
+
+
+def test_a_claim_without_test_or_notebook_is_reported(project_copy, strata):
+    path = project_copy / "book" / "claims.yml"
+    entries = yaml.safe_load(path.read_text())
+    entries["claims"]["C99"] = entries["claims"]["C1"]
+    path.write_text(yaml.safe_dump(entries))
+    shutil.copytree(ROOT / "tests", project_copy / "tests")
+    done = strata(project_copy, "check")
+    assert done.returncode == 1
+    assert "claim C99: notebook 'ntk-depth' does not judge it" in done.stderr
+    assert "claim C99: no test is marked with it" in done.stderr

@@ -1,0 +1,63 @@
+"""What the build writes into pages."""
+
+import json
+
+import pytest
+
+from strata.book.check import Status, status_of
+from strata.book.pages import benchmark_table, claims_table, fill, header, status_table
+from strata.book.profiles import load_notebooks
+
+
+@pytest.fixture(scope="module")
+def status(smoke_project) -> Status:
+    return status_of(load_notebooks(smoke_project)["ntk-depth"], "smoke", smoke_project)
+
+
+def test_the_header_says_what_the_page_ran_on(status):
+    text = header(status.record, status)
+    assert 'data-profile="smoke"' in text
+    assert status.record.key[:12] in text
+    assert "torch 2.13.0" in text
+    assert "seeds = 2" in text
+    assert "stale" not in text
+    assert 'href="#claim-C1"' in text
+
+
+def test_a_declared_stale_page_says_so(status):
+    stale = Status("ntk-depth", "smoke", "stale", "changed: x", "new <epochs>", status.record)
+    assert "stale: new &lt;epochs&gt;" in header(status.record, stale)
+
+
+def test_the_tables_have_a_row_a_notebook_and_a_row_a_statistic(status):
+    missing = Status("other", "smoke", "missing")
+    assert len(status_table([status, missing]).splitlines()) == 4
+    parts = sum(len(c["parts"]) for c in status.record.result["claims"].values())
+    assert len(claims_table([status]).splitlines()) == 2 + parts
+
+
+def test_benchmarks_with_the_same_columns_share_a_table(tmp_path):
+    rows = {"a": {"ours": 1.23456, "ratio": 40.0}, "b": {"ours": 2.0, "ratio": 3.0}, "c": {"GB": 2}}
+    path = tmp_path / "b.json"
+    path.write_text(json.dumps({"machine": {"cores": 2}, "rows": rows}))
+    text = benchmark_table(path)
+    assert "cores: 2" in text
+    assert text.count("| benchmark | ours | ratio |") == 1
+    assert "| a | 1.235 | 40 |\n| b | 2 | 3 |" in text
+    assert "| c | 2 |" in text
+
+
+def test_only_generated_blocks_are_replaced():
+    page = "before\n<!-- generated: status -->\nold\n<!-- end generated -->\nafter\n"
+    assert fill(page, {"status": "new"}) == "before\nnew\nafter\n"
+    with pytest.raises(KeyError):
+        fill(page, {})
+
+
+def test_building_changes_nothing_but_the_build_folder(smoke_project, smoke_html):
+    sources = smoke_project / "notebooks" / "ntk-depth.ipynb"
+    assert "strata-header" not in sources.read_text()
+    assert "<!-- generated: status -->" in (smoke_project / "book" / "status.md").read_text()
+    page = (smoke_html / "notebooks" / "ntk-depth.html").read_text()
+    assert "strata-header" in page
+    assert page.count('class="strata-claim"') >= 9

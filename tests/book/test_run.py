@@ -1,0 +1,194 @@
+"""Executing notebooks: whole ones are published, and nothing else ever is."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from strata.book.record import METADATA
+from strata.sweep import worker_count
+
+SWEEP = """
+from pathlib import Path
+import toy_experiment
+from strata.sweep import sweep
+from strata.report import provenance
+points = [toy_experiment.Config(value=v, log=str(Path("log.txt").resolve())) for v in range(4)]
+results = sweep(toy_experiment, points)
+"""
+
+
+def executed(root: Path, name: str) -> Path:
+    return root / "_build" / "quick" / "executed" / f"{name}.ipynb"
+
+
+def published(root: Path) -> list[str]:
+    return sorted(p.name for p in (root / "_build" / "quick" / "executed").iterdir())
+
+
+def test_a_whole_notebook_is_published_with_its_record_inside_and_beside(tiny_project, strata):
+    root = tiny_project(good=["print('hello')", "6 * 7"])
+    done = strata(root, "run")
+    assert done.returncode == 0, done.stderr
+    assert published(root) == ["good.ipynb", "good.json"]
+    node = nbformat.read(executed(root, "good"), as_version=4)
+    record = json.loads(executed(root, "good").with_suffix(".json").read_text())
+    assert node.metadata[METADATA] == record
+    assert record["parameters"] == {"profile": "quick"}
+    assert record["run"]["peak_memory_mb"] > 10
+    assert node.cells[-1].outputs[0]["data"]["text/plain"] == "42"
+
+
+def test_a_notebook_that_raises_is_kept_aside_and_the_others_go_on(tiny_project, strata):
+    root = tiny_project(bad=["print('before')", "raise ValueError('boom')"], good=["1"])
+    done = strata(root, "run")
+    assert done.returncode == 1
+    assert "failed: bad: cell 4 raised ValueError: boom" in done.stderr
+    assert published(root) == ["good.ipynb", "good.json"]
+    failed = root / "_build" / "quick" / "failed"
+    assert "ValueError: boom" in (failed / "bad.txt").read_text()
+    assert nbformat.read(failed / "bad.ipynb", as_version=4).cells[-1].outputs
+
+
+def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_store(
+    tiny_project, strata, with_helpers
+):
+    kill = (
+        "import os, signal\n"
+        "if not Path('survive').exists(): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "[r.metrics['square'] for r in results]"
+    )
+    root = tiny_project(chapter=[SWEEP, kill, "provenance()"])
+    first = strata(root, "run", env=with_helpers)
+    assert first.returncode == 1
+    assert published(root) == []
+    computed = (root / "log.txt").read_text()
+    assert len(computed.splitlines()) == 4
+    (root / "survive").touch()
+    second = strata(root, "run", env=with_helpers)
+    assert second.returncode == 0, second.stdout + second.stderr
+    assert (root / "log.txt").read_text() == computed
+    record = json.loads((root / "_build/quick/executed/chapter.json").read_text())
+    assert record["result"]["points"]["toy_experiment"]["n"] == 4
+
+
+def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project, strata):
+    cells = [
+        "open('pid', 'w').write(str(__import__('os').getpid()))",
+        "import time; time.sleep(60)",
+    ]
+    root = tiny_project(slow=cells)
+    command = subprocess.Popen(
+        [sys.executable, "-m", "strata.cli", "run"],
+        env=os.environ | {"STRATA_ROOT": str(root)},
+        stdout=subprocess.DEVNULL,
+    )
+    pid = wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text())
+    command.send_signal(signal.SIGKILL)
+    command.wait()
+    assert wait_for(lambda: not psutil.pid_exists(int(pid))), "the kernel outlived the command"
+    assert not executed(root, "slow").exists()
+    assert "missing" in strata(root, "check", "--profile", "quick").stdout
+
+
+def wait_for(condition, seconds: float = 40):
+    """The first true value of a condition, or what it is at the end."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if value := condition():
+            return value
+        time.sleep(0.2)
+    return condition()
+
+
+def test_a_notebook_beyond_its_time_is_stopped(tiny_project, strata):
+    root = tiny_project(slow=["import time; time.sleep(120)"])
+    started = time.monotonic()
+    done = strata(root, "run", "--timeout", "4")
+    assert done.returncode == 1
+    assert "wall-clock limit" in done.stdout
+    assert time.monotonic() - started < 60
+    assert published(root) == []
+
+
+def test_two_runs_at_once_both_end_well(tiny_project, strata, with_helpers):
+    root = tiny_project(chapter=[SWEEP])
+    environment = os.environ | with_helpers | {"STRATA_ROOT": str(root)}
+    environment["STRATA_STORE"] = str(root / "_store")
+    command = [sys.executable, "-m", "strata.cli", "run"]
+    runs = [subprocess.Popen(command, env=environment, stdout=-1, text=True) for _ in range(2)]
+    for run in runs:
+        out, _ = run.communicate(timeout=120)
+        assert run.returncode == 0, out
+    assert len((root / "log.txt").read_text().splitlines()) == 4
+    assert "fresh" in strata(root, "check", "--profile", "quick").stdout
+
+
+def test_a_full_disk_is_an_error_and_publishes_nothing(tiny_project, strata):
+    """A limit on the size of files fails writes half-way, as a full disk does."""
+    root = tiny_project(large=["print('x' * 300_000)"])
+
+    def limit() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+
+    done = strata(root, "run", preexec_fn=limit)
+    assert done.returncode == 1
+    assert "failed: large" in done.stderr
+    assert published(root) == []
+
+
+def test_an_unusable_output_folder_is_named(tiny_project, strata):
+    root = tiny_project(good=["1"])
+    (root / "_build").write_text("a file where a folder should be")
+    done = strata(root, "run")
+    assert done.returncode == 1
+    assert "cannot write" in done.stdout + done.stderr
+
+
+def test_an_unusable_store_is_an_error_that_says_what_to_do(tiny_project, strata, with_helpers):
+    root = tiny_project(chapter=[SWEEP])
+    (root / "blocked").write_text("")
+    done = strata(root, "run", env=with_helpers | {"STRATA_STORE": str(root / "blocked" / "store")})
+    assert done.returncode == 1
+    assert "STRATA_STORE" in (root / "_build/quick/failed/chapter.txt").read_text()
+
+
+def test_a_missing_store_is_made(tiny_project, strata, with_helpers):
+    root = tiny_project(chapter=[SWEEP])
+    elsewhere = root / "not" / "yet" / "there"
+    done = strata(root, "run", env=with_helpers | {"STRATA_STORE": str(elsewhere)})
+    assert done.returncode == 0, done.stdout
+    assert elsewhere.is_dir()
+
+
+@pytest.mark.parametrize("folder", ["notebooks", "."])
+def test_it_runs_from_another_folder(tiny_project, folder):
+    root = tiny_project(good=["import os; os.getcwd()"])
+    done = subprocess.run(
+        [sys.executable, "-m", "strata.cli", "run"],
+        cwd=root / folder,
+        env={k: v for k, v in os.environ.items() if k != "STRATA_ROOT"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    node = nbformat.read(executed(root, "good"), as_version=4)
+    assert node.cells[-1].outputs[0]["data"]["text/plain"] == repr(str(root))
+
+
+def test_notebooks_run_side_by_side_share_the_cores(tiny_project, strata):
+    show = "import os; print(os.environ['STRATA_WORKERS'])"
+    root = tiny_project(one=[show], two=[show])
+    assert strata(root, "run", "-j", "2").returncode == 0
+    record = json.loads((root / "_build/quick/executed/one.json").read_text())
+    assert record["run"]["workers"] == max(1, worker_count() // 2)

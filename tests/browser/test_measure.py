@@ -1,0 +1,71 @@
+"""What the look at a page must find: one page with each fault, and one without any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from offline import open_page, serve, settle
+from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
+DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
+SOUND = f"""<p>Text that can be read, <code>code</code>.</p><img src="{DOT}" alt="a dot">
+<div style="overflow-x: auto"><div style="width: 3000px">scrolls in its own box</div></div>
+<p class="math"><mjx-container>set</mjx-container></p>"""
+FAULTS = {
+    "badFormulas": r'<p class="math">\(x\)</p>',
+    "badImages": f'<img src="{DOT}">',
+    "untitledDrawings": '<svg role="img" width="20" height="20"></svg>',
+    "overflow": '<div style="width: 3000px">wide</div>',
+    "cut": '<div style="overflow: hidden"><p style="width: 3000px">cut off</p></div>',
+    "faint": '<p style="color: #999">faint</p>',
+    "small": '<p style="font-size: 8px">small</p>',
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One page a fault."""
+    folder = tmp_path_factory.mktemp("faults")
+    for name, fault in {**FAULTS, "none": ""}.items():
+        page = f"<!doctype html><html><body><main><article>{SOUND}{fault}</article></main></body>"
+        (folder / f"{name}.html").write_text(page, encoding="utf-8")
+    (folder / "foreign.html").write_text('<script src="https://cdn.example/x.js"></script>')
+    (folder / "broken.html").write_text('<script>console.error("oh"); nowhere()</script>')
+    return folder
+
+
+@pytest.fixture(scope="module")
+def faulty(folder: Path) -> Iterator[str]:
+    with serve(folder) as address:
+        yield address
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_fault_is_found(browser: Browser, faulty: str, fault: str) -> None:
+    with open_page(browser, faulty, width=400) as (page, _):
+        settle(page, f"{faulty}{fault}.html")
+        assert page.evaluate(MEASURE)[fault]
+
+
+def test_a_sound_page_has_none(browser: Browser, faulty: str) -> None:
+    with open_page(browser, faulty, width=400) as (page, _):
+        settle(page, f"{faulty}none.html")
+        assert {key: page.evaluate(MEASURE)[key] for key in FAULTS} == {key: [] for key in FAULTS}
+
+
+def test_another_host_is_not_reached_and_noted(browser: Browser, faulty: str) -> None:
+    with open_page(browser, faulty) as (page, troubles):
+        settle(page, f"{faulty}foreign.html")
+        assert "foreign request: https://cdn.example/x.js" in troubles
+
+
+def test_errors_of_scripts_are_noted(browser: Browser, faulty: str) -> None:
+    with open_page(browser, faulty) as (page, troubles):
+        settle(page, f"{faulty}broken.html")
+        assert "console: oh" in troubles
+        assert any("nowhere" in trouble for trouble in troubles)

@@ -1,0 +1,79 @@
+"""The command: exit status 0, 1 and 2, and words that help."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from strata.book.serve import server
+from strata.cli import app
+
+runner = CliRunner()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "ntk-dept"], "did you mean 'ntk-depth'"),
+        (["run", "--profile", "huge"], "no profile 'huge'"),
+        (["run", "--set", "seeds=1", "-P", "smoke"], "'seeds' = 1 is refused"),
+        (["run", "--set", "seeds"], "name=value"),
+        (["sweep", "ntk-depth", "--shard", "5/4"], "5"),
+        (["sweep", "ntk-depth", "--shard", "x"], "i/n"),
+        (["sweep", "nothing"], "no notebook"),
+        (["build", "--profile", "huge"], "no profile 'huge'"),
+        (["check", "--profile", "huge"], "no profile 'huge'"),
+        (["verify", "--profile", "full", "--accept"], "strata run --profile full"),
+    ],
+)
+def test_wrong_use_is_status_2_and_says_what_is_right(words, said):
+    found = runner.invoke(app, words)
+    assert found.exit_code == 2
+    assert said in found.output
+
+
+def test_data_lists_the_sets_with_the_same_fingerprints_every_time():
+    one, two = runner.invoke(app, ["data"]), runner.invoke(app, ["data"])
+    assert one.exit_code == 0
+    assert one.output == two.output
+    assert "yin-yang" in one.output
+
+
+def test_status_names_every_profile_that_is_run_here():
+    found = runner.invoke(app, ["status"])
+    assert found.exit_code == 0
+    for profile in ("smoke", "quick", "full"):
+        assert profile in found.output
+
+
+def test_outside_of_a_project_the_package_still_knows_its_own(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "strata.cli", "status"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "ntk-depth" in done.stdout
+
+
+def test_shards_fill_the_store_and_the_run_only_reads(project_copy, strata):
+    name = "ntk-depth"
+    for shard in ("1/2", "2/2"):
+        done = strata(project_copy, "sweep", name, "--profile", "smoke", "--shard", shard)
+        assert done.returncode == 0, done.stderr
+    entries = sorted((project_copy / "_store" / "ntk_depth").glob("[0-9a-f]*/checksums.json"))
+    assert len(entries) == 6
+    before = [path.stat().st_mtime_ns for path in entries]
+    assert strata(project_copy, "run", name, "--profile", "smoke").returncode == 0
+    assert [path.stat().st_mtime_ns for path in entries] == before
+
+
+def test_serve_needs_pages_and_answers_on_the_loopback_address_only(tmp_path):
+    with pytest.raises(FileNotFoundError, match="strata build"):
+        server(tmp_path)
+    (tmp_path / "index.html").write_text("x")
+    with server(tmp_path) as running:
+        assert running.server_address[0] == "127.0.0.1"
