@@ -74,7 +74,7 @@ ALLOWED = {
         "strata.nets",
         "strata.measures",
         "strata.training",
-        "strata.result",
+        "strata.runs.result",
         "strata.seeding",
         "strata.statistics",
     ),

@@ -150,7 +150,7 @@ def test_static_reading_agrees_with_the_interpreter():
     """Every module of Strata that importing really loads is among the files."""
     importlib.import_module("strata.sweep")
     files = set(source_files(["strata.sweep"]))
-    assert {"sweep.py", "worker.py", "store.py", "locks.py", "progress.py"} <= files
+    assert {"sweep.py", "runs/worker.py", "store.py", "runs/locks.py", "progress.py"} <= files
     for name in files:
         assert (sources.PACKAGE_ROOT / name).is_file()
 
@@ -250,4 +250,4 @@ def test_different_literals_have_different_digests_and_docstrings_the_same(one, 
 def test_the_file_of_the_helpers_is_no_part_of_the_package(monkeypatch):
     monkeypatch.syspath_prepend(HELPERS)
     files = source_files(["toy_experiment"])
-    assert {"../toy_experiment.py", "result.py", "__init__.py"} == set(files)
+    assert {"../toy_experiment.py", "runs/result.py", "runs/__init__.py", "__init__.py"} == set(files)

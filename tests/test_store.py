@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strata.point import Point, key_of
-from strata.result import Result
+from strata.runs.point import Point, key_of
+from strata.runs.result import Result
 from strata.store import Store
 
 HELPERS = Path(__file__).parent / "helpers"
@@ -121,7 +121,7 @@ def test_the_key_is_the_hash_of_what_decides_the_result(toy, store, monkeypatch)
 
 def test_the_key_is_the_same_in_another_process(toy, point):
     code = (
-        "import toy_experiment as toy; from strata.point import Point;"
+        "import toy_experiment as toy; from strata.runs.point import Point;"
         "print(Point.of(toy, toy.Config(value=3)).key)"
     )
     environment = os.environ | {"PYTHONPATH": str(HELPERS), "PYTHONHASHSEED": "7"}
@@ -182,7 +182,7 @@ def test_the_lock_of_a_dead_process_is_free(store, point):
     code = textwrap.dedent(
         """
         import os, signal, sys, toy_experiment as toy
-        from strata.point import Point
+        from strata.runs.point import Point
         from strata.store import Store
         with Store(sys.argv[1]).lock(Point.of(toy, toy.Config(value=3))):
             os.kill(os.getpid(), signal.SIGKILL)
@@ -201,7 +201,7 @@ def test_without_locks_in_the_file_system_the_store_goes_on(store, point, monkey
     def none(*args):
         raise OSError(errno.ENOLCK, "No locks available")
 
-    monkeypatch.setattr("strata.locks.fcntl.flock", none)
+    monkeypatch.setattr("strata.runs.locks.fcntl.flock", none)
     with store.lock(point):
         store.put(point, RESULT)
     fresh = store.folder(point).with_name(".tmp-of-a-living-one")

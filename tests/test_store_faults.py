@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from strata.point import Point
-from strata.result import Result
+from strata.runs.point import Point
+from strata.runs.result import Result
 from strata.store import Store, StoreError, StoreWarning
 
 HELPERS = Path(__file__).parent / "helpers"
@@ -210,7 +210,7 @@ def test_a_read_only_store_is_read(store, point, monkeypatch):
 FULL_DISK = """
 import resource, sys
 import numpy as np, toy_experiment as toy
-from strata.point import Point
+from strata.runs.point import Point
 from strata.store import Result, Store, StoreError
 
 store, limit = Store(sys.argv[1]), int(sys.argv[2])

@@ -15,11 +15,11 @@ import psutil
 import pytest
 
 from strata import sweep as module
-from strata.point import Point
-from strata.pool import outcomes
+from strata.runs.point import Point
+from strata.runs.pool import outcomes
+from strata.runs.worker import Task
 from strata.store import Store, StoreError, StoreWarning
 from strata.sweep import SweepError, sweep
-from strata.worker import Task
 
 HELPERS = Path(__file__).parent / "helpers"
 PATIENCE = 120.0

@@ -18,10 +18,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from strata.locks import file_locked, folder_locked, remove_if_dead
 from strata.paths import project_root
-from strata.point import Experiment, Point, key_of
-from strata.result import Result, arrays_from_bytes, arrays_to_bytes, metrics_to_bytes
+from strata.runs.locks import file_locked, folder_locked, remove_if_dead
+from strata.runs.point import Experiment, Point, key_of
+from strata.runs.result import Result, arrays_from_bytes, arrays_to_bytes, metrics_to_bytes
 from strata.sources import source_files
 
 __all__ = ["Point", "Result", "Store", "StoreError", "StoreWarning", "default_store"]
@@ -66,7 +66,7 @@ class Store:
         self.root = Path(root).absolute()
 
     def key(self, experiment: Experiment, config: BaseModel) -> str:
-        """Give the key of a point that is computed alone; see `strata.point.Point`."""
+        """Give the key of a point that is computed alone; see `strata.runs.point.Point`."""
         return Point.of(experiment, config).key
 
     def folder(self, point: Point) -> Path:

@@ -11,13 +11,13 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
-from strata.point import Experiment, Point, StackingExperiment
-from strata.pool import StartError, outcomes
 from strata.progress import Progress
-from strata.result import Result
+from strata.runs.point import Experiment, Point, StackingExperiment
+from strata.runs.pool import StartError, outcomes
+from strata.runs.result import Result
+from strata.runs.worker import Task
 from strata.sources import source_fingerprint
 from strata.store import Store, StoreError, default_store
-from strata.worker import Task
 
 __all__ = [
     "Experiment",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from strata.result import Result
+from strata.runs.result import Result
 
 
 class Config(BaseModel):

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from strata.result import Result
+from strata.runs.result import Result
 from strata.statistics import (
     Estimate,
     bootstrap_interval,

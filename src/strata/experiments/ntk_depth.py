@@ -23,7 +23,7 @@ from strata.measures.ntk import empirical_ntk, layerwise_ntk
 from strata.measures.rank import soft_rank, top_share
 from strata.measures.spectrum import eigenvalues, leading_eigenvectors
 from strata.nets.mlp import MLP
-from strata.result import Result
+from strata.runs.result import Result
 from strata.seeding import numpy_generator, torch_generator
 from strata.training import Schedule, Trained, stacking_pays, train, train_many
 

@@ -20,7 +20,7 @@ from strata.measures.ntk import empirical_ntk
 from strata.measures.rank import soft_rank
 from strata.measures.spectrum import eigenvalues, singular_values
 from strata.nets.mlp import MLP, gaussian_init_
-from strata.result import Result
+from strata.runs.result import Result
 from strata.seeding import numpy_generator, torch_generator
 
 LOGIT = 0

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from strata.data.fingerprint import fingerprint
-from strata.gradients import ModuleGradient, StackGradient
-from strata.loop import Histories, Loop, Schedule
 from strata.nets.mlp import MLP, StackedMLP
 from strata.seeding import torch_generator
+from strata.training.gradients import ModuleGradient, StackGradient
+from strata.training.loop import Histories, Loop, Schedule
 
 __all__ = ["Schedule", "Trained", "stacking_pays", "train", "train_many"]
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from strata.result import Result
+from strata.runs.result import Result
 from strata.sources import source_fingerprint
 
 _PARTS = ("experiment", "config", "source", "data", "versions")

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor
 
-from strata.checkpoints import load_checkpoint, save_checkpoint
-from strata.gradients import Gradient
+from strata.training.checkpoints import load_checkpoint, save_checkpoint
+from strata.training.gradients import Gradient
 
 _NEVER = -1
 

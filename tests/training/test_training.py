@@ -8,7 +8,7 @@ import torch
 from pydantic import ValidationError
 from torch.nn import functional as F
 
-import strata.loop
+import strata.training.loop
 from strata.data.toy import TASKS
 from strata.nets.mlp import MLP
 from strata.seeding import numpy_generator, torch_generator
@@ -231,8 +231,8 @@ def _interrupt(monkeypatch, after):
         if next(written) == after:
             raise _Killed
 
-    save = strata.loop.save_checkpoint
-    monkeypatch.setattr(strata.loop, "save_checkpoint", save_and_die)
+    save = strata.training.loop.save_checkpoint
+    monkeypatch.setattr(strata.training.loop, "save_checkpoint", save_and_die)
 
 
 @schedules
@@ -254,9 +254,9 @@ def test_interrupted_is_uninterrupted(schedule, after, tmp_path, monkeypatch):
     assert path.exists()
     with monkeypatch.context() as patch:
         resumed_at = []
-        original = strata.loop.Loop._train_epoch
+        original = strata.training.loop.Loop._train_epoch
         patch.setattr(
-            strata.loop.Loop,
+            strata.training.loop.Loop,
             "_train_epoch",
             lambda loop: (resumed_at.append(loop._epoch), original(loop))[1],
         )

@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 import pytest
 
-from strata.checkpoints import load_checkpoint, save_checkpoint
+from strata.training.checkpoints import load_checkpoint, save_checkpoint
 
 ARRAYS = {"a": np.arange(6.0).reshape(2, 3), "b": np.array(3), "c": np.zeros(0)}
 

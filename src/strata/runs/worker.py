@@ -19,7 +19,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from strata.point import Experiment, Point
+from strata.runs.point import Experiment, Point
 from strata.sources import source_fingerprint
 from strata.store import Store, StoreError
 

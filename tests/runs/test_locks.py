@@ -2,7 +2,7 @@
 
 import threading
 
-from strata.locks import file_locked
+from strata.runs.locks import file_locked
 
 
 def test_a_lock_keeps_others_out_until_it_is_given_back(tmp_path):

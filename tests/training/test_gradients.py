@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from strata.gradients import ModuleGradient, StackGradient
 from strata.nets.mlp import ACTIVATIONS, MLP, StackedMLP
+from strata.training.gradients import ModuleGradient, StackGradient
 
 
 def _problem(m, n, widths, activation, dtype=torch.float64):

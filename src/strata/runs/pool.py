@@ -9,8 +9,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 
-from strata import worker
-from strata.worker import Outcome, Task
+from strata.runs import worker
+from strata.runs.worker import Outcome, Task
 
 _FAREWELL_SECONDS = 5.0
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, scalar_dtypes
 
-from strata.result import Result, arrays_from_bytes, arrays_to_bytes, metrics_to_bytes
+from strata.runs.result import Result, arrays_from_bytes, arrays_to_bytes, metrics_to_bytes
 
 
 @given(arrays(scalar_dtypes(), array_shapes(min_dims=0, max_dims=3, max_side=4)))
