@@ -2,28 +2,18 @@
 
 import json
 import os
-import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import torch
 
+from strata.book.record import machine
+
 
 def machine_facts():
-    """CPU model, cores, torch version and thread setting: what a timing depends on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    except OSError:
-        models = []
-    return {
-        "cpu": models[0] if models else platform.processor() or platform.machine(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-    }
+    """What a timing depends on."""
+    return machine() | {"instructions": torch.backends.cpu.get_cpu_capability()}
 
 
 @pytest.fixture

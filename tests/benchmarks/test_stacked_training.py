@@ -1,11 +1,12 @@
 """Eight nets together against the same nets in turn, on one thread, over batch sizes.
 
-Seconds are CPU seconds of this process, the best of several rounds that alternate between the
-ways: other processes on the machine only add to them. On a busy machine the best still moves by a
-fifth, so the batch that is asserted gets more rounds while its gain looks too small.
+Seconds are CPU seconds of this process, the best of a fixed number of rounds that alternate between
+the ways: other processes on the machine only add to them. The gain is that over the plain PyTorch
+loop, one net after the other; our own single-net loop is in the table too.
 """
 
 import copy
+import os
 import time
 
 import pytest
@@ -21,8 +22,10 @@ pytestmark = pytest.mark.benchmark
 
 NETS, DEPTH, WIDTH = 8, 5, 50
 BATCHES = (64, 128, 256, 360, 512, 1024, 1800)
-ROUNDS = 4
-ASSERTED, EXPECTED, MORE_ROUNDS = 128, 3, 30
+ROUNDS = 6
+ASSERTED, EXPECTED = 128, 3
+SLACK = 0.8
+"""Share of the faster side that the rule's choice must reach: the best still moves by a tenth."""
 
 
 @pytest.fixture(autouse=True)
@@ -77,25 +80,21 @@ def _milliseconds_a_step(batch):
 
     for _ in range(ROUNDS):
         measure(*ways)
-    for _ in range(MORE_ROUNDS if batch == ASSERTED else 0):
-        if best["in_turn"] >= EXPECTED * best["together"]:
-            break
-        measure("together", "in_turn")
     return {name: seconds / (epochs * per_epoch) * 1e3 for name, seconds in best.items()}
 
 
 def test_eight_nets_together_and_the_rule(bench_record):
+    ends = (BATCHES[0], ASSERTED, BATCHES[-1])
     gains = {}
-    for batch in BATCHES:
+    for batch in BATCHES if os.environ.get("STRATA_BENCH_OUT") else ends:
         row = _milliseconds_a_step(batch)
         gains[batch] = row["in_turn"] / row["together"]
-        pays = stacking_pays(batch)
-        bench_record(f"stacked_training_{batch}", batch=batch, gain=gains[batch], pays=pays, **row)
-        numbers = {name: round(value, 2) for name, value in row.items()}
-        print(f"batch {batch}: gain {gains[batch]:.2f}, pays {pays}, ms a step {numbers}")
-    assert gains[ASSERTED] >= EXPECTED
-    # At full batch a stack gains what it saves by needing no autograd, about a tenth; the rule
-    # leaves that, as nets trained in turn are stored one by one.
-    for batch in (BATCHES[0], ASSERTED, BATCHES[-1]):
+        gain, pays = row["plain_pytorch"] / row["together"], stacking_pays(batch)
+        numbers = {f"{name} (ms a step)": round(value, 2) for name, value in row.items()}
+        bench_record(f"eight nets, batch {batch}", **numbers, gain=round(gain, 2), stacked=pays)
+        print(f"batch {batch}: gain {gain:.2f}, over our own loop {gains[batch]:.2f}, {numbers}")
+        if batch == ASSERTED:
+            assert gain >= EXPECTED
+    for batch in ends:
         chosen = gains[batch] if stacking_pays(batch) else 1 / gains[batch]
-        assert chosen >= 0.8, f"at batch {batch} the rule picks the slower side"
+        assert chosen >= SLACK, f"at batch {batch} the rule picks the slower side"

@@ -26,7 +26,7 @@ Curves = NDArray[np.float64]
 
 ONE_SIDED = 0.90
 """Level of a two-sided interval whose bounds are one-sided 95 % bounds."""
-LABEL_ENERGY_AT = 10
+TEN = 10
 DEEP = 3
 BUMP_DEPTH, BUMP_FROM, BUMP_TO = 6, 3, 5
 
@@ -139,15 +139,15 @@ def concentration(nets: pd.DataFrame) -> dict[str, Estimate]:
     }
 
 
-def label_energy(row: pd.Series, column: str = "alignment") -> float:
-    """A_10: share of the labels' energy in the first ten eigenfunctions of a net."""
-    return row[column][LABEL_ENERGY_AT - 1]
+def alignment_at_ten(row: pd.Series, column: str = "alignment") -> float:
+    """A_10: share of the labels that the first ten eigenfunctions of a net carry."""
+    return row[column][TEN - 1]
 
 
 def alignment_growth(nets: pd.DataFrame) -> dict[str, Estimate]:
     """C5: does the alignment with the labels grow up to the peak, and not beyond?"""
-    after = curves(nets, label_energy)
-    before = curves(nets, lambda row: label_energy(row, "alignment_init"))
+    after = curves(nets, alignment_at_ten)
+    before = curves(nets, lambda row: alignment_at_ten(row, "alignment_init"))
     top = _at_peak(nets, after)
     return {
         "grows": mean_interval(top - after[:, 0], ONE_SIDED),
