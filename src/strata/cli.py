@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 import yaml
 
-from strata.paths import project_root
+from strata.paths import ProjectNotFoundError, project_root
 
 app = typer.Typer(
     help="Strata: run the notebooks, build the book, and check that it reproduces.",
@@ -47,7 +47,7 @@ def run(
         notebooks = _select(names)
         _require_data(notebooks, profile)
         prepared = runner.prepare(notebooks, profile, project_root(), overrides, timeout)
-    outcomes = runner.run(prepared, project_root(), at_once=jobs, say=typer.echo)
+    outcomes = runner.run(prepared, runner.Setting(project_root(), jobs, say=typer.echo))
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         typer.echo(f"failed: {outcome.notebook}: {outcome.error.splitlines()[0]}", err=True)
@@ -101,16 +101,15 @@ def verify(
     from strata.book.verify import compare, same_build
     from strata.claims import load_claims
 
-    root = project_root()
     with _wrong_use():
+        root = project_root()
         if accept and profile in TRACKED:
             raise ValueError(f"records of {profile} come with: strata run --profile {profile}")
         prepared = runner.prepare(_select(names), profile, root)
     folder = root / "_build" / "verify" / profile
     with tempfile.TemporaryDirectory(prefix="strata-verify-") as store:
-        outcomes = runner.run(
-            prepared, root, at_once=jobs, folder=folder, store=Path(store), say=typer.echo
-        )
+        setting = runner.Setting(root, jobs, folder, Path(store), typer.echo)
+        outcomes = runner.run(prepared, setting)
     failed = False
     for outcome in outcomes:
         name = outcome.notebook
@@ -142,7 +141,9 @@ def status() -> None:
     """Show the state of every notebook under every profile that is run here."""
     from strata.book.check import status_of
 
-    for notebook in _select([]):
+    with _wrong_use():
+        notebooks = _select([])
+    for notebook in notebooks:
         for profile in ("smoke", "quick", "full"):
             found = status_of(notebook, profile, project_root())
             run = found.record.run if found.record else None
@@ -155,10 +156,12 @@ def data() -> None:
     """List the data sets, where they come from, and who needs them."""
     from strata.data.catalogue import catalogue
 
+    with _wrong_use():
+        notebooks = _select([])
     for entry in catalogue().values():
         line = f"{entry.name:<14} {entry.what:<28} {entry.origin:<22} {entry.fingerprint()[:16]}"
         typer.echo(line)
-    for notebook in _select([]):
+    for notebook in notebooks:
         for profile, settings in notebook.profiles.items():
             needs = ", ".join(settings.needs) or "nothing to download"
             typer.echo(f"{notebook.name}, {profile}: {needs}")
@@ -259,7 +262,7 @@ def _wrong_use() -> Iterator[None]:
     """Turn an error of the user's words into one line and exit status 2."""
     try:
         yield
-    except ValueError as error:
+    except (ValueError, ProjectNotFoundError) as error:
         typer.echo(f"strata: {error}", err=True)
         raise typer.Exit(2) from None
 

@@ -6,14 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-import torch
 
 from strata.book.record import machine
-
-
-def machine_facts():
-    """What a timing depends on."""
-    return machine() | {"instructions": torch.backends.cpu.get_cpu_capability()}
 
 
 @pytest.fixture
@@ -28,7 +22,7 @@ def bench_record():
         if not (target := os.environ.get("STRATA_BENCH_OUT")):
             return
         path = Path(target)
-        content = {"machine": machine_facts(), "rows": {}}
+        content = {"machine": machine(), "rows": {}}
         if path.exists():
             found = json.loads(path.read_text())
             if found["machine"] == content["machine"]:

@@ -108,6 +108,16 @@ def test_missing_and_half_run_results_are_told_apart(smoked):
     assert state(smoked)[0] == "missing"
 
 
+def test_a_stale_record_that_verify_would_compare_with_is_a_problem(smoked, strata):
+    reference = smoked / "book" / "executed" / "smoke" / "ntk-depth.json"
+    reference.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy2(smoked / "_build" / "smoke" / "executed" / "ntk-depth.json", reference)
+    path = smoked / "book" / "profiles.yml"
+    path.write_text(path.read_text().replace("epochs: 300", "epochs: 301"))
+    said = strata(smoked, "check", "--profile", "smoke").stderr
+    assert "the tracked record of smoke is stale (changed: parameter epochs)" in said
+
+
 def test_stale_results_are_not_built(smoked, strata):
     path = smoked / "book" / "profiles.yml"
     path.write_text(path.read_text().replace("epochs: 300", "epochs: 301"))

@@ -13,6 +13,7 @@ import nbformat
 import psutil
 import pytest
 
+from strata.book import run as run_module
 from strata.book.record import METADATA
 from strata.sweep import worker_count
 
@@ -80,7 +81,8 @@ def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_sto
     assert record["result"]["points"]["toy_experiment"]["n"] == 4
 
 
-def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project, strata):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project, strata, how):
     cells = [
         "open('pid', 'w').write(str(__import__('os').getpid()))",
         "import time; time.sleep(60)",
@@ -92,11 +94,13 @@ def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project
         stdout=subprocess.DEVNULL,
     )
     pid = wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text())
-    command.send_signal(signal.SIGKILL)
-    command.wait()
+    command.send_signal(how)
+    assert command.wait(timeout=40) != 0
     assert wait_for(lambda: not psutil.pid_exists(int(pid))), "the kernel outlived the command"
     assert not executed(root, "slow").exists()
     assert "missing" in strata(root, "check", "--profile", "quick").stdout
+    run_module._clean(root / "_build" / "work")
+    assert list((root / "_build" / "work").iterdir()) == []
 
 
 def wait_for(condition, seconds: float = 40):

@@ -28,7 +28,9 @@ def built_pages(request: pytest.FixtureRequest) -> Path:
 def page_names(built_pages: Path) -> list[str]:
     """Every HTML page that was built, as a path below the folder."""
     names = (path.relative_to(built_pages) for path in built_pages.rglob("*.html"))
-    return sorted(name.as_posix() for name in names if name.parts[0] != "_static")
+    pages = sorted(name.as_posix() for name in names if name.parts[0] != "_static")
+    assert pages, f"no pages in {built_pages}"
+    return pages
 
 
 @pytest.fixture(scope="session")

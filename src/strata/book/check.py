@@ -14,6 +14,7 @@ from strata.book.profiles import Notebook, check_complete, resolve
 from strata.book.prose import prose_problems
 from strata.book.record import (
     METADATA,
+    TRACKED,
     Record,
     RecordError,
     changes,
@@ -21,6 +22,7 @@ from strata.book.record import (
     key_of,
     key_parts,
     load_record,
+    reference_path,
     require_complete,
 )
 from strata.claims import load_claims
@@ -82,7 +84,23 @@ def check_sources(notebooks: Sequence[Notebook], root: Path) -> list[str]:
         node = nbformat.read(notebook.source(root), as_version=4)
         if any(c.get("outputs") or c.get("execution_count") for c in node.cells):
             problems.append(f"{notebook.name}: the source holds outputs; sources hold none")
+        problems += _reference_problems(notebook, root)
     return problems + _claim_problems(notebooks, root) + prose_problems(root)
+
+
+def _reference_problems(notebook: Notebook, root: Path) -> list[str]:
+    """Records that ``strata verify`` compares with, beside those of the tracked notebooks."""
+    problems = []
+    for profile in set(notebook.profiles) - set(TRACKED):
+        path = reference_path(root, profile, notebook.name)
+        if path.exists():
+            parts = key_parts(notebook, resolve(notebook, profile, root), root)
+            if why := changes(load_record(path).key_parts, json.loads(json.dumps(parts))):
+                problems.append(
+                    f"{notebook.name}: the tracked record of {profile} is stale "
+                    f"(changed: {', '.join(why)}): strata verify --profile {profile} --accept"
+                )
+    return problems
 
 
 def _claim_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:

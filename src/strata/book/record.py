@@ -169,6 +169,7 @@ def machine() -> dict[str, Any]:
     """What the numbers may depend on: processor, system, versions, threads."""
     return {
         "cpu": _cpu_model(),
+        "instructions": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),

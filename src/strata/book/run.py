@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+import psutil
 
 from strata.book.profiles import Notebook, resolve
 from strata.book.record import (
@@ -29,7 +30,7 @@ from strata.book.record import (
     require_complete,
     run_facts,
 )
-from strata.book.watch import Watch, end_tree
+from strata.book.watch import Watch, end_children, end_tree
 from strata.progress import follow
 from strata.sweep import worker_count
 
@@ -89,21 +90,12 @@ def prepare(
     return jobs
 
 
-def run(
-    jobs: list[Job],
-    root: Path,
-    *,
-    at_once: int = 1,
-    folder: Path | None = None,
-    store: Path | None = None,
-    say: Callable[[str], None] = print,
-) -> list[Outcome]:
-    """Execute notebooks; those that fail are kept aside and the others go on.
+@dataclass(frozen=True)
+class Setting:
+    """Where and how jobs are executed.
 
     Parameters
     ----------
-    jobs : list of Job
-        From :func:`prepare`.
     root : Path
         Project root; the working folder of every notebook.
     at_once : int
@@ -115,98 +107,125 @@ def run(
     say : callable
         Takes a line for the user.
     """
-    with ThreadPoolExecutor(max_workers=max(1, at_once)) as pool:
-        futures = [pool.submit(_run_one, job, root, at_once, folder, store, say) for job in jobs]
-        return [future.result() for future in futures]
+
+    root: Path
+    at_once: int = 1
+    folder: Path | None = None
+    store: Path | None = None
+    say: Callable[[str], None] = print
+
+    @property
+    def workers(self) -> int:
+        """Worker processes of one notebook's sweeps."""
+        return max(1, worker_count() // self.at_once)
+
+    def environment(self, progress: Path) -> dict[str, str]:
+        """Environment of a notebook: its share of the cores, its store, where it reports to."""
+        extra = {
+            "STRATA_ROOT": str(self.root),
+            "STRATA_PROGRESS": str(progress),
+            "STRATA_WORKERS": str(self.workers),
+            "OMP_NUM_THREADS": str(self.workers),
+            "JUPYTER_PREFER_ENV_PATH": "1",
+            "PYTHONHASHSEED": "0",
+        }
+        if self.store is not None:
+            extra["STRATA_STORE"] = str(self.store)
+        return os.environ | extra
 
 
-def _run_one(
-    job: Job,
-    root: Path,
-    at_once: int,
-    folder: Path | None,
-    store: Path | None,
-    say: Callable[[str], None],
-) -> Outcome:
+def run(jobs: list[Job], setting: Setting) -> list[Outcome]:
+    """Execute notebooks; those that fail are kept aside and the others go on."""
+    with ThreadPoolExecutor(max_workers=setting.at_once) as pool:
+        try:
+            return list(pool.map(lambda job: _run_one(job, setting), jobs))
+        except (
+            BaseException
+        ):  # Ctrl-C: the notebooks do not hear it, they have sessions of their own
+            pool.shutdown(wait=False, cancel_futures=True)
+            end_children()
+            raise
+
+
+def _run_one(job: Job, setting: Setting) -> Outcome:
     name = job.notebook.name
-    target = folder or executed_folder(root, job.profile)
+    target = setting.folder or executed_folder(setting.root, job.profile)
+    scratch = setting.root / "_build" / "work"
     try:
-        target.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=target) as work:
-            return _execute(job, root, at_once, target, Path(work), store, say)
+        for folder in (target, scratch):
+            folder.mkdir(parents=True, exist_ok=True)
+        _clean(scratch)
+        with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=scratch) as work:
+            return _execute(job, setting, target, Path(work))
     except OSError as error:
-        return Outcome(name, None, f"cannot write to {target}: {error.strerror or error}")
+        return Outcome(name, None, f"cannot write: {error}")
 
 
-def _execute(
-    job: Job,
-    root: Path,
-    at_once: int,
-    target: Path,
-    work: Path,
-    store: Path | None,
-    say: Callable[[str], None],
-) -> Outcome:
+def _clean(scratch: Path) -> None:
+    """Remove what killed commands have left."""
+    for folder in scratch.iterdir():
+        if not psutil.pid_exists(int(folder.name.partition("-")[0])):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
     name = job.notebook.name
-    workers = max(1, worker_count() // at_once)
     output = work / f"{name}.ipynb"
     task = {
-        "source": str(job.notebook.source(root)),
+        "source": str(job.notebook.source(setting.root)),
         "output": str(output),
         "parameters": job.parameters,
         "error": str(work / "error.txt"),
-        "cwd": str(root),
+        "cwd": str(setting.root),
         "parent": os.getpid(),
     }
     (work / "job.json").write_text(json.dumps(task), encoding="utf-8")
+    setting.say(f"{name}: running the {job.profile} profile")
+    started = time.monotonic()
+    watch = _watch(work, setting, job.limit, name)
+    seconds = time.monotonic() - started
+    if watch.timed_out:
+        text = f"stopped after {job.limit:.0f} s, its wall-clock limit"
+        return _keep_failed(job, setting, output, text)
+    if watch.returncode != 0:
+        return _keep_failed(job, setting, output, _error_text(work))
+    try:
+        record = _accept(job, output)
+    except RecordError as error:
+        return _keep_failed(job, setting, output, str(error))
+    facts = run_facts(
+        setting.root,
+        seconds=seconds,
+        peak_memory=watch.peak_memory,
+        workers=setting.workers,
+        threads=1,
+    )
+    record = replace(record, run=facts)
+    _publish(record, output, target)
+    setting.say(f"{name}: done in {seconds:.0f} s, {target / output.name}")
+    return Outcome(name, record, None)
+
+
+def _watch(work: Path, setting: Setting, limit: float, name: str) -> Watch:
+    """Start the process of a job and follow it to its end."""
     progress = work / "progress.jsonl"
     progress.touch()
-    environment = os.environ | {
-        "STRATA_ROOT": str(root),
-        "STRATA_PROGRESS": str(progress),
-        "STRATA_WORKERS": str(workers),
-        "OMP_NUM_THREADS": str(workers),
-        "JUPYTER_PREFER_ENV_PATH": "1",
-        "PYTHONHASHSEED": "0",
-    }
-    if store is not None:
-        environment["STRATA_STORE"] = str(store)
-    say(f"{name}: running the {job.profile} profile")
-    started = time.monotonic()
     with (work / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "strata.book.execute", str(work / "job.json")],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=setting.environment(progress),
             start_new_session=True,
         )
-        watch = Watch(process, job.limit)
+        watch = Watch(process, limit)
         try:
             follow(progress, stop=lambda: process.poll() is not None, label=name)
             process.wait()
         finally:
             end_tree(process)
         watch.thread.join()
-    seconds = time.monotonic() - started
-    if watch.timed_out:
-        text = f"stopped after {job.limit:.0f} s, its wall-clock limit"
-        return _keep_failed(job, root, output, text, say)
-    if process.returncode != 0:
-        return _keep_failed(job, root, output, _error_text(work), say)
-    try:
-        record = _accept(job, output, target)
-    except RecordError as error:
-        return _keep_failed(job, root, output, str(error), say)
-    record = replace(
-        record,
-        run=run_facts(
-            root, seconds=seconds, peak_memory=watch.peak_memory, workers=workers, threads=1
-        ),
-    )
-    _publish(record, output, target)
-    say(f"{name}: done in {seconds:.0f} s, {target / output.name}")
-    return Outcome(name, record, None)
+    return watch
 
 
 def _error_text(work: Path) -> str:
@@ -218,7 +237,7 @@ def _error_text(work: Path) -> str:
     return "the process ended without a word"
 
 
-def _accept(job: Job, output: Path, target: Path) -> Record:
+def _accept(job: Job, output: Path) -> Record:
     node = nbformat.read(output, as_version=4)
     require_complete(node, job.notebook.name)
     return Record(
@@ -246,17 +265,15 @@ def _publish(record: Record, output: Path, target: Path) -> None:
     beside.replace(target / beside.name)
 
 
-def _keep_failed(
-    job: Job, root: Path, output: Path, text: str, say: Callable[[str], None]
-) -> Outcome:
+def _keep_failed(job: Job, setting: Setting, output: Path, text: str) -> Outcome:
     name = job.notebook.name
-    folder = root / "_build" / job.profile / "failed"
+    folder = setting.root / "_build" / job.profile / "failed"
     folder.mkdir(parents=True, exist_ok=True)
     kept = None
     if output.exists():
         kept = folder / output.name
         shutil.move(output, kept)
     (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
-    say(f"{name}: FAILED: {text.splitlines()[0]}")
-    say(f"{name}: the whole error is in {folder / f'{name}.txt'}")
+    setting.say(f"{name}: FAILED: {text.splitlines()[0]}")
+    setting.say(f"{name}: the whole error is in {folder / f'{name}.txt'}")
     return Outcome(name, None, text, kept)

@@ -20,6 +20,11 @@ class Watch:
         self.thread = threading.Thread(target=self._loop, daemon=True)
         self.thread.start()
 
+    @property
+    def returncode(self) -> int | None:
+        """Exit status of the process, None while it runs."""
+        return self._process.returncode
+
     def _loop(self) -> None:
         while self._process.poll() is None:
             self.peak_memory = max(self.peak_memory, _resident(self._process.pid))
@@ -49,11 +54,19 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:
     """Kill a process with its kernel and workers, if it still runs."""
-    if process.poll() is not None:
-        return
-    for member in _tree(process.pid):
+    if process.poll() is None:
+        _kill(_tree(process.pid))
+        process.wait()
+
+
+def end_children() -> None:
+    """Kill everything that this process has started."""
+    _kill(psutil.Process().children(recursive=True))
+
+
+def _kill(members: list[psutil.Process]) -> None:
+    for member in members:
         try:
             member.send_signal(signal.SIGKILL)
         except psutil.Error:
             continue
-    process.wait()
