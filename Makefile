@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test setup lint browser full benchmarks clean help
+.PHONY: book test setup lint browser full benchmarks pictures clean help
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
@@ -37,6 +37,11 @@ full: $(READY) ## execute the full profile (about 12 minutes) and build the publ
 
 benchmarks: $(READY) ## measure the benchmarks again, on an idle machine
 	STRATA_BENCH_OUT=book/executed/benchmarks.json $(BIN)/pytest tests/benchmarks
+
+pictures: $(READY) ## take the README's pictures from the built full profile
+	mkdir -p book/images
+	$(BIN)/python tests/browser/screenshot.py _build/full/html notebooks/ntk-depth.html book/images/page.png --height 1000
+	$(BIN)/python tests/browser/screenshot.py _build/full/html notebooks/ntk-depth.html book/images/result.png --element '#fig-ntk-rank img'
 
 clean: ## remove what was built; the run store stays
 	rm -rf _build

@@ -1,11 +1,13 @@
 """Projects to try things on: a copy of this one, and tiny ones made of a few cells."""
 
+import importlib
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import nbformat
 import pytest
@@ -14,8 +16,12 @@ import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from threadpoolctl import threadpool_limits
 
+from strata.runs.point import Point
+from strata.store import Store
+
 ROOT = Path(__file__).parents[1]
 HELPERS = Path(__file__).parent / "helpers"
+sys.path.insert(0, str(HELPERS))  # pytest's importlib mode leaves it out
 Strata = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -109,6 +115,30 @@ def tiny_project(tmp_path: Path) -> Callable[..., Path]:
         return tmp_path
 
     return make
+
+
+@pytest.fixture
+def toy() -> ModuleType:
+    """The toy experiment; workers inherit the path to it."""
+    return importlib.import_module("toy_experiment")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A run store whose folder does not exist yet."""
+    return Store(tmp_path / "new" / "store")
+
+
+@pytest.fixture
+def point(toy: ModuleType) -> Point:
+    """A point of the toy experiment."""
+    return Point.of(toy, toy.Config(value=3))
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    """File that gets a line for each computation of the toy experiment."""
+    return tmp_path / "log"
 
 
 @pytest.fixture

@@ -11,42 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from looking import FILES, RESULT, names, same
 
 from strata.runs.point import Point
-from strata.runs.result import Result
 from strata.store import Store, StoreError, StoreWarning
 
 HELPERS = Path(__file__).parent / "helpers"
-RESULT = Result({"loss": 0.1, "name": "é", "list": [1, None, True]}, {"x": np.arange(6.0)})
-FILES = ("config.json", "metrics.json", "arrays.npz", "checksums.json")
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    monkeypatch.syspath_prepend(HELPERS)
-    import toy_experiment
-
-    return toy_experiment
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "new" / "store")
-
-
-@pytest.fixture
-def point(toy):
-    return Point.of(toy, toy.Config(value=3))
-
-
-def same(one: Result, other: Result) -> bool:
-    return one.metrics == other.metrics and one.digest() == other.digest()
-
-
-def names(store: Store) -> list[str]:
-    """Everything in the store but the folder of the locks, which must be empty."""
-    assert list(store.root.glob("*/.locks/*")) == []
-    return sorted(path.name for path in store.root.glob("*/*") if path.name != ".locks")
 
 
 # Damage.

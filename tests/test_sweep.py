@@ -2,14 +2,14 @@
 
 import os
 import shutil
-import sys
-from collections import Counter
 from itertools import chain
 from pathlib import Path
 
 import pytest
+import toy_experiment
 from hypothesis import given
 from hypothesis import strategies as st
+from looking import computed, digests
 
 from strata import sweep as module
 from strata.store import Store
@@ -17,34 +17,6 @@ from strata.sweep import shard, sweep, used_points, worker_count
 
 HELPERS = Path(__file__).parent / "helpers"
 PATIENCE = 120.0
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    monkeypatch.syspath_prepend(HELPERS)
-    import toy_experiment
-
-    return toy_experiment
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
-
-
-def computed(log: Path) -> Counter[int]:
-    """How often each value was computed."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return Counter(int(line.split()[0]) for line in lines)
-
-
-def digests(results) -> list[str]:
-    return [result.digest() for result in results]
 
 
 # The plain case.
@@ -176,10 +148,7 @@ def shards(toy, points, n):
     st.integers(1, 6),
 )
 def test_shards_are_disjoint_and_cover_all(pairs, n):
-    sys.path.insert(0, str(HELPERS))
-    import toy_experiment as toy
-
-    sys.path.remove(str(HELPERS))
+    toy = toy_experiment
     points = [toy.Config(value=v, seconds=v, stack=s) for v, s in pairs]
     parts = shards(toy, points, n)
     assert parts == shards(toy, points, n)

@@ -7,12 +7,12 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections import Counter
 from contextlib import closing
 from pathlib import Path
 
 import psutil
 import pytest
+from looking import computed, digests
 
 from strata import sweep as module
 from strata.runs.point import Point
@@ -23,34 +23,6 @@ from strata.sweep import SweepError, sweep
 
 HELPERS = Path(__file__).parent / "helpers"
 PATIENCE = 120.0
-
-
-@pytest.fixture
-def toy(monkeypatch):
-    monkeypatch.syspath_prepend(HELPERS)
-    import toy_experiment
-
-    return toy_experiment
-
-
-@pytest.fixture
-def store(tmp_path):
-    return Store(tmp_path / "store")
-
-
-@pytest.fixture
-def log(tmp_path):
-    return tmp_path / "log"
-
-
-def computed(log: Path) -> Counter[int]:
-    """How often each value was computed."""
-    lines = log.read_text().splitlines() if log.exists() else []
-    return Counter(int(line.split()[0]) for line in lines)
-
-
-def digests(results) -> list[str]:
-    return [result.digest() for result in results]
 
 
 def test_a_point_that_raises_does_not_stop_the_others(toy, store):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.colors import LinearSegmentedColormap, to_rgb
-from matplotlib.figure import Figure
+from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
@@ -48,6 +45,7 @@ def use_style() -> None:
         "axes.titlesize": 11,
         "axes.labelsize": 11,
         "legend.fontsize": 9,
+        "legend.title_fontsize": 8,
         "legend.frameon": True,
         "svg.hashsalt": "strata",
     }
@@ -118,21 +116,3 @@ def field(ax: Axes, values: ArrayLike, *, title: str, contour: ArrayLike | None 
     ax.set_xticks([])
     ax.set_yticks([])
     ax.grid(visible=False)
-
-
-def shades(colour: str, count: int) -> list[tuple[float, float, float]]:
-    """Shades of one colour from light to full, for ordered things such as depths."""
-    full = np.array(to_rgb(colour))
-    shares = np.linspace(0.3, 1.0, count)
-    return [tuple(1 - share * (1 - full)) for share in shares]
-
-
-def row_of(axes: NDArray[np.object_] | Axes | Sequence[Axes]) -> list[Axes]:
-    """The axes of ``subplots`` as a flat list, also when there is only one."""
-    return list(np.ravel(np.asarray(axes, dtype=object)))
-
-
-def share_legend(figure: Figure, ax: Axes, columns: int) -> None:
-    """One legend below all panels."""
-    handles, labels = ax.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=columns)

@@ -20,14 +20,6 @@ WIDTH, DEPTH, OUTPUTS = 120, 6, 2
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def mlp(dtype):
     torch.manual_seed(0)
     sizes = [2] + [WIDTH] * DEPTH

@@ -28,14 +28,6 @@ SLACK = 0.8
 """Share of the faster side that the rule's choice must reach: the best still moves by a tenth."""
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def _problem(samples):
     widths = [2] + [WIDTH] * DEPTH + [2]
     nets = [MLP(widths, generator=torch_generator("bench", i)) for i in range(NETS)]

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--height", type=int, default=900)
     parser.add_argument("--dark", action="store_true")
     parser.add_argument("--whole", action="store_true", help="the whole page, not one screen")
+    parser.add_argument("--element", help="only the first element that this CSS selector finds")
     a = parser.parse_args()
     if not (a.html / a.page).is_file():
         parser.error(f"there is no page {a.html / a.page}")
@@ -35,7 +36,10 @@ def main() -> None:
     ):
         page.set_viewport_size({"width": a.width, "height": a.height})
         settle(page, site + a.page)
-        page.screenshot(path=a.out, full_page=a.whole)
+        if a.element:
+            page.locator(a.element).first.screenshot(path=a.out)
+        else:
+            page.screenshot(path=a.out, full_page=a.whole)
 
 
 if __name__ == "__main__":

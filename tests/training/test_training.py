@@ -17,14 +17,6 @@ from strata.training import Schedule, stacking_pays, train, train_many
 SEEDS = [3, 1, 4]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def _problem(n=90, widths=(2, 8, 8, 2), dtype=torch.float64, activation="relu", task="disk"):
     nets, xs, ys = [], [], []
     for seed in SEEDS:

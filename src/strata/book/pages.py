@@ -19,19 +19,22 @@ _BLOCK = re.compile(r"<!-- generated: ([\w-]+) -->\n.*?<!-- end generated -->", 
 
 
 def add_header(node: NotebookNode, status: Status) -> None:
-    """Put what the page was run on below its title."""
+    """Put what the page was run on below its title, and fold the parameters it repeats."""
     if status.record is None:
         raise ValueError(f"{status.notebook} has no record to make a header of")
     cell = v4.new_markdown_cell(header(status.record, status))
     cell.id = "strata-header"
     node.cells.insert(1, cell)
+    for other in node.cells:
+        if "injected-parameters" in other.metadata.get("tags", []):
+            other.metadata["tags"] = [*other.metadata["tags"], "hide-input"]
 
 
 def header(record: Record, status: Status) -> str:
     """The header of an executed chapter as HTML."""
     run = record.run
     machine = run["machine"]
-    commit = (run["commit"] or "no git checkout")[:12]
+    commit = run["commit"][:12] if run["commit"] else "no git checkout"
     facts = {
         "ran on": f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}",
         "device": f"{run['device']}, {run['workers']} single-thread workers",
@@ -97,6 +100,8 @@ def benchmark_table(path: Path) -> str:
 
     Rows with the same columns share a table.
     """
+    if not path.exists():
+        return "Nothing has been measured here yet: `make benchmarks`."
     found = json.loads(path.read_text(encoding="utf-8"))
     machine = ", ".join(f"{name}: {value}" for name, value in found["machine"].items())
     tables: dict[tuple[str, ...], list[str]] = {}
