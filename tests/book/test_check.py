@@ -45,7 +45,7 @@ def test_a_changed_cell_makes_it_stale_and_changed_words_do_not(smoked):
 @pytest.mark.parametrize(
     ("file", "old", "new", "named"),
     [
-        ("book/profiles.yml", "epochs: 300", "epochs: 301", "parameter epochs"),
+        ("book/profiles.yml", "epochs: 200", "epochs: 201", "parameter epochs"),
         ("book/claims.yml", "above: 1.5", "above: 1.6", "book/claims.yml"),
         ("book/published.yml", "8.84", "8.85", "book/published.yml"),
         ("constraints.txt", "numpy==", "numpy==9.", "constraints"),
@@ -79,7 +79,7 @@ def test_a_declared_reason_makes_stale_results_acceptable(smoked):
     path = smoked / "book" / "profiles.yml"
     entries = yaml.safe_load(path.read_text())
     profile = entries["notebooks"]["ntk-depth"]["profiles"]["smoke"]
-    profile["parameters"]["epochs"] = 301
+    profile["parameters"]["epochs"] = 201
     profile["stale"] = "new epochs, the machine is busy"
     path.write_text(yaml.safe_dump(entries))
     found = status_of(load_notebooks(smoked)["ntk-depth"], "smoke", smoked)
@@ -113,14 +113,14 @@ def test_a_stale_record_that_verify_would_compare_with_is_a_problem(smoked, stra
     reference.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(smoked / "_build" / "smoke" / "executed" / "ntk-depth.json", reference)
     path = smoked / "book" / "profiles.yml"
-    path.write_text(path.read_text().replace("epochs: 300", "epochs: 301"))
+    path.write_text(path.read_text().replace("epochs: 200", "epochs: 201"))
     said = strata(smoked, "check", "--profile", "smoke").stderr
     assert "the tracked record of smoke is stale (changed: parameter epochs)" in said
 
 
 def test_stale_results_are_not_built(smoked, strata):
     path = smoked / "book" / "profiles.yml"
-    path.write_text(path.read_text().replace("epochs: 300", "epochs: 301"))
+    path.write_text(path.read_text().replace("epochs: 200", "epochs: 201"))
     done = strata(smoked, "build", "--profile", "smoke")
     assert done.returncode == 1
     assert "parameter epochs" in done.stderr

@@ -104,7 +104,7 @@ def key_parts(notebook: Notebook, parameters: Mapping[str, Any], root: Path) -> 
         "parameters": dict(parameters),
         "sources": source_files(modules | {m.__name__ for m in notebook.modules()}),
         "data": data | {"book/published.yml": _hash(published.get(notebook.study))},
-        "claims": _hash({k: c for k, c in claims.items() if c["notebook"] == notebook.name}),
+        "claims": _hash(_criteria(claims, notebook.name)),
         "constraints": _hash((root / "constraints.txt").read_text(encoding="utf-8")),
     }
 
@@ -238,6 +238,21 @@ def _unique(payloads: Iterator[dict[str, Any]], name: str) -> list[dict[str, Any
     if twice:
         raise RecordError(f"reported twice: {', '.join(twice)}")
     return found
+
+
+def _criteria(claims: Mapping[str, Any], notebook: str) -> dict[str, Any]:
+    """The claims of a notebook; their tolerances judge other runs, not this one."""
+    return {
+        name: {
+            **claim,
+            "parts": {
+                part: {field: value for field, value in words.items() if field != "tolerance"}
+                for part, words in claim["parts"].items()
+            },
+        }
+        for name, claim in claims.items()
+        if claim["notebook"] == notebook
+    }
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:
