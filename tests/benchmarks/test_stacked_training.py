@@ -57,9 +57,6 @@ def _milliseconds_a_step(batch):
     ways = {
         "together": lambda: train_many(nets, x, y, schedule, seeds=each),
         "in_turn": lambda: [train(nets[i], x[i], y[i], schedule, seed=i) for i in each],
-        "stacks_of_one": lambda: [
-            train_many([nets[i]], x[i : i + 1], y[i : i + 1], schedule, seeds=[i]) for i in each
-        ],
         "plain_pytorch": lambda: [_plain(nets[i], x[i], y[i], schedule) for i in each],
     }
     best = dict.fromkeys(ways, float("inf"))

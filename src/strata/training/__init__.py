@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from strata.data.fingerprint import fingerprint
 from strata.nets.mlp import MLP, StackedMLP
 from strata.seeding import torch_generator
-from strata.training.gradients import ModuleGradient, StackGradient
+from strata.training.gradients import Gradient, ModuleGradient, StackGradient
 from strata.training.loop import Histories, Loop, Schedule
 
 __all__ = ["Schedule", "Trained", "stacking_pays", "train", "train_many"]
@@ -100,7 +100,7 @@ def train(
         If the loss stops being finite; names the epoch and the seed.
     """
     _check(x, y, lead=())
-    gradient = ModuleGradient(net, x, y)
+    gradient = _gradient(net, x, y)
     weights = gradient.weights.detach()
     identity = fingerprint(x, y, weights, schedule.model_dump_json(), seed)
     loop = Loop(gradient, schedule, [f"the net of seed {seed}"], [_shuffler(seed)])
@@ -163,6 +163,13 @@ def stacking_pays(batch: int) -> bool:
     if batch < 1:
         raise ValueError(f"a batch has at least one sample, not {batch}")
     return batch <= _LARGEST_PAYING_BATCH
+
+
+def _gradient(net: nn.Module, x: Tensor, y: Tensor) -> Gradient:
+    """By formula for an MLP, where that was measured to be a third faster; else by autograd."""
+    if isinstance(net, MLP):
+        return StackGradient(StackedMLP([net]), x[None], y[None])
+    return ModuleGradient(net, x, y)
 
 
 def _shuffler(seed: int) -> torch.Generator:
