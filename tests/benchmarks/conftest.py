@@ -14,23 +14,24 @@ from strata.book.record import machine
 def bench_record():
     """Function `bench_record(name, **row)`: merge a row into the file, under its name.
 
-    The file holds {"machine": facts, "rows": {name: row}}; each row carries its date. Rows of
-    another machine or torch are dropped, as a table must not mix them.
+    The file holds {"date": day, "machine": facts, "rows": {name: row}}. Rows of another machine or
+    torch are dropped, as a table must not mix them.
     """
 
     def record(name, **row):
         if not (target := os.environ.get("STRATA_BENCH_OUT")):
             return
         path = Path(target)
-        content = {"machine": machine(), "rows": {}}
+        today = datetime.now(UTC).date().isoformat()
+        content = {"date": today, "machine": machine(), "rows": {}}
         if path.exists():
             found = json.loads(path.read_text())
             if found["machine"] == content["machine"]:
                 content["rows"] = found["rows"]
-        content["rows"][name] = row | {"date": datetime.now(UTC).date().isoformat()}
+        content["rows"][name] = row
         temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n")
+        temporary.write_text(json.dumps(content, indent=2) + "\n")
         temporary.replace(path)
 
     return record

@@ -39,7 +39,7 @@ def test_the_tables_have_a_row_a_notebook_and_a_row_a_statistic(status):
 def test_benchmarks_with_the_same_columns_share_a_table(tmp_path):
     rows = {"a": {"ours": 1.23456, "ratio": 40.0}, "b": {"ours": 2.0, "ratio": 3.0}, "c": {"GB": 2}}
     path = tmp_path / "b.json"
-    path.write_text(json.dumps({"machine": {"cores": 2}, "rows": rows}))
+    path.write_text(json.dumps({"date": "2026-01-01", "machine": {"cores": 2}, "rows": rows}))
     text = benchmark_table(path)
     assert "cores: 2" in text
     assert text.count("| benchmark | ours | ratio |") == 1

@@ -111,7 +111,7 @@ def benchmark_table(path: Path) -> str:
         line = f"| {name} | " + " | ".join(_short(value) for value in row.values()) + " |"
         tables.setdefault(columns, head).append(line)
     blocks = ["\n".join(lines) for lines in tables.values()]
-    return "\n\n".join([f"Measured on {machine}.", *blocks])
+    return "\n\n".join([f"Measured on {found['date']}; {machine}.", *blocks])
 
 
 def fill(page: str, blocks: dict[str, str]) -> str:
