@@ -82,7 +82,7 @@ def status_table(statuses: Sequence[Status]) -> str:
 def claims_table(statuses: Sequence[Status]) -> str:
     """A row a claim, with a link to its card."""
     lines = [
-        "| claim | statistic | value | interval | n | verdict |",
+        "| claim | part | value | interval | n | verdict |",
         "| --- | --- | --- | --- | --- | --- |",
     ]
     for status in statuses:
