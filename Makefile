@@ -13,7 +13,8 @@ book: $(READY) ## set up, run the quick profile, build the pages, say where they
 	$(BIN)/strata build --profile quick
 
 test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book build, browser test
-	$(BIN)/pytest
+	$(BIN)/pytest -m benchmark
+	$(BIN)/pytest -m "not benchmark" --numprocesses 2 --dist loadgroup
 	$(BIN)/strata check --profile full
 
 setup: $(READY) ## make .venv from constraints.txt

@@ -3,6 +3,7 @@
 import importlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +23,8 @@ from strata.store import Store
 ROOT = Path(__file__).parents[1]
 HELPERS = Path(__file__).parent / "helpers"
 sys.path.insert(0, str(HELPERS))  # pytest's importlib mode leaves it out
+# Where a job in the background is started with SIGINT ignored, what it starts would ignore it too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 Strata = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -38,6 +41,14 @@ def strata_command(root: Path, *words: str, **options: object) -> subprocess.Com
         env=environment,
         **options,
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one process do all that needs the smoke project, so that it is executed once."""
+    for item in items:
+        if {"smoke_project", "built_pages"} & set(item.fixturenames):
+            item.add_marker(pytest.mark.xdist_group("smoke"))
 
 
 @pytest.fixture(autouse=True, scope="session")

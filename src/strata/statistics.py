@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
+from scipy.special import stdtrit
 
 RESAMPLES = 4000
 
@@ -68,7 +68,7 @@ def mean_interval(values: ArrayLike, level: float = 0.95) -> Estimate:
     """
     sample = _replicates(values)
     n = len(sample)
-    half = stats.t.ppf(0.5 + level / 2, n - 1) * sample.std(ddof=1) / np.sqrt(n)
+    half = stdtrit(n - 1, 0.5 + level / 2) * sample.std(ddof=1) / np.sqrt(n)
     centre = sample.mean()
     label = f"mean over seeds, {level:.0%} t interval"
     return Estimate(float(centre), float(centre - half), float(centre + half), n, label)

@@ -31,7 +31,7 @@ FAULTS = {
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One page a fault."""
     folder = tmp_path_factory.mktemp("faults")
-    for name, fault in {**FAULTS, "none": ""}.items():
+    for name, fault in {**FAULTS, "none": "", "index": ""}.items():
         page = f"<!doctype html><html><body><main><article>{SOUND}{fault}</article></main></body>"
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     (folder / "foreign.html").write_text('<script src="https://cdn.example/x.js"></script>')

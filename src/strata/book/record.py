@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import torch
 import yaml
 from nbformat import NotebookNode
 
@@ -167,6 +166,8 @@ def collect_result(node: NotebookNode) -> dict[str, Any]:
 
 def machine() -> dict[str, Any]:
     """What the numbers may depend on: processor, system, versions, threads."""
+    import torch  # here, as commands that run nothing should not wait for it
+
     return {
         "cpu": _cpu_model(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
