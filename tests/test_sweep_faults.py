@@ -108,7 +108,7 @@ import toy_experiment as toy
 from strata.store import Store
 from strata.sweep import sweep
 folder = Path(sys.argv[1])
-store, log = Store(folder / "store"), str(folder / "log")
+store, log = Store(folder / "new" / "store"), str(folder / "log")
 """
 ENVIRONMENT = {"PYTHONPATH": str(HELPERS)}
 
