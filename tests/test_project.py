@@ -115,7 +115,8 @@ def test_nothing_names_a_folder_of_one_machine():
     machine = re.compile(r"(?<![\w.])/(?:work|root|home/\w+|Users/\w+|tmp)/")
     for path in tracked():
         if path.suffix in {".py", ".md", ".yml", ".toml", ".ipynb", ".json", ".txt", ".css", ".js"}:
-            found = machine.search(path.read_text(encoding="utf-8"))
+            text = re.sub(r'"image/png": ".*"', "", path.read_text(encoding="utf-8"))
+            found = machine.search(text)
             assert found is None, f"{path.relative_to(ROOT)}: {found.group()}"
 
 
