@@ -2,10 +2,18 @@
 
 import json
 
+import nbformat
 import pytest
 
 from strata.book.check import Status, status_of
-from strata.book.pages import benchmark_table, claims_table, fill, header, status_table
+from strata.book.pages import (
+    benchmark_table,
+    claims_table,
+    fill,
+    header,
+    status_table,
+    with_present_words,
+)
 from strata.book.profiles import load_notebooks
 
 
@@ -52,6 +60,18 @@ def test_only_generated_blocks_are_replaced():
     assert fill(page, {"status": "new"}) == "before\nnew\nafter\n"
     with pytest.raises(KeyError):
         fill(page, {})
+
+
+def test_pages_show_the_words_of_today_around_the_outputs_of_the_run(smoke_project):
+    name = "ntk-depth.ipynb"
+    executed = nbformat.read(smoke_project / "_build" / "smoke" / "executed" / name, as_version=4)
+    source = nbformat.read(smoke_project / "notebooks" / name, as_version=4)
+    source.cells[0].source = "# Another title"
+    source.cells.insert(1, nbformat.v4.new_markdown_cell("A new paragraph."))
+    outputs = [cell.outputs for cell in executed.cells if cell.cell_type == "code"]
+    shown = with_present_words(executed, source)
+    assert [cell.source for cell in shown.cells[:2]] == ["# Another title", "A new paragraph."]
+    assert [cell.outputs for cell in shown.cells if cell.cell_type == "code"] == outputs
 
 
 def test_building_changes_nothing_but_the_build_folder(smoke_project, smoke_html):

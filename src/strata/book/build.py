@@ -10,7 +10,14 @@ from pathlib import Path
 import nbformat
 
 from strata.book.check import Status, status_of
-from strata.book.pages import add_header, benchmark_table, claims_table, fill, status_table
+from strata.book.pages import (
+    add_header,
+    benchmark_table,
+    claims_table,
+    fill,
+    status_table,
+    with_present_words,
+)
 from strata.book.profiles import Notebook
 from strata.book.record import executed_folder
 
@@ -71,7 +78,10 @@ def _stage(stage: Path, statuses: list[Status], profile: str, root: Path) -> Non
             shutil.copy2(source, stage / name)
     for status in statuses:
         name = f"{status.notebook}.ipynb"
-        node = nbformat.read(executed_folder(root, profile) / name, as_version=4)
+        node = with_present_words(
+            nbformat.read(executed_folder(root, profile) / name, as_version=4),
+            nbformat.read(root / "notebooks" / name, as_version=4),
+        )
         add_header(node, status)
         nbformat.write(node, stage / "notebooks" / name)
     blocks = {

@@ -30,6 +30,22 @@ def add_header(node: NotebookNode, status: Status) -> None:
             other.metadata["tags"] = [*other.metadata["tags"], "hide-input"]
 
 
+def with_present_words(executed: NotebookNode, source: NotebookNode) -> NotebookNode:
+    """The executed code cells between the words of the source, as it stands now.
+
+    Words do not enter a key, so that a better sentence costs no run; pages show it all the same.
+    """
+    done = {cell.id: cell for cell in executed.cells if cell.cell_type == "code"}
+    injected = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    cells = []
+    for cell in source.cells:
+        cells.append(done.get(cell.id, cell))
+        if "parameters" in cell.metadata.get("tags", []):
+            cells += injected
+    executed.cells = cells
+    return executed
+
+
 def header(record: Record, status: Status) -> str:
     """The header of an executed chapter as HTML."""
     run = record.run
