@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -65,14 +64,14 @@ def status_of(notebook: Notebook, profile: str, root: Path) -> Status:
         node = nbformat.read(executed, as_version=4)
         require_complete(node, name)
         record = load_record(beside)
-        if node.metadata.get(METADATA) != json.loads(json.dumps(asdict(record))):
+        if node.metadata.get(METADATA) != asdict(record):
             raise RecordError("the notebook and the record beside it are of different runs")
     except (RecordError, ValueError) as error:
         return Status(name, profile, "half-run", str(error))
     parts = key_parts(notebook, resolve(notebook, profile, root), root)
     if key_of(parts) == record.key:
         return Status(name, profile, "fresh", record=record)
-    why = ", ".join(changes(record.key_parts, json.loads(json.dumps(parts))))
+    why = ", ".join(changes(record.key_parts, parts))
     return Status(name, profile, "stale", f"changed: {why}", declared, record)
 
 
@@ -95,7 +94,7 @@ def _reference_problems(notebook: Notebook, root: Path) -> list[str]:
         path = reference_path(root, profile, notebook.name)
         if path.exists():
             parts = key_parts(notebook, resolve(notebook, profile, root), root)
-            if why := changes(load_record(path).key_parts, json.loads(json.dumps(parts))):
+            if why := changes(load_record(path).key_parts, parts):
                 problems.append(
                     f"{notebook.name}: the tracked record of {profile} is stale "
                     f"(changed: {', '.join(why)}): strata verify --profile {profile} --accept"

@@ -46,7 +46,6 @@ class Outcome:
     notebook: str
     record: Record | None
     error: str | None
-    kept: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -269,11 +268,9 @@ def _keep_failed(job: Job, setting: Setting, output: Path, text: str) -> Outcome
     name = job.notebook.name
     folder = setting.root / "_build" / job.profile / "failed"
     folder.mkdir(parents=True, exist_ok=True)
-    kept = None
     if output.exists():
-        kept = folder / output.name
-        shutil.move(output, kept)
+        shutil.move(output, folder / output.name)
     (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
     setting.say(f"{name}: FAILED: {text.splitlines()[0]}")
     setting.say(f"{name}: the whole error is in {folder / f'{name}.txt'}")
-    return Outcome(name, None, text, kept)
+    return Outcome(name, None, text)
