@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strata.data.toy import DISK_RADIUS, TASKS, plane_grid, slide_setting, split_in_order
+from strata.data.spurious import slide_setting
+from strata.data.toy import DISK_RADIUS, TASKS, plane_grid, split_in_order
 
 NAMES = sorted(TASKS)
 COORDINATE = st.floats(-1, 1, allow_nan=False)
@@ -100,27 +101,6 @@ def test_samples_are_uniform_labelled_and_repeatable(name):
     assert not np.array_equal(TASKS[name].sample(20_000, _rng(1)).x, toy.x)
 
 
-@pytest.mark.parametrize(("name", "agreement"), [("A", 0.9), ("C", 0.0)])
-def test_slide_settings_have_the_moments_of_their_formula(name, agreement):
-    n, gamma, noise = 100_000, 5.0, 0.1
-    toy = slide_setting(name, n, _rng(2))
-    y, s = toy.factors["core"], toy.factors["spurious"]
-    assert np.array_equal(y, toy.y)
-    assert (y == s).mean() == pytest.approx(agreement, abs=5 * np.sqrt(0.25 / n))
-    assert abs(y.mean()) < 5 / np.sqrt(n)
-    assert toy.x.var(axis=0) == pytest.approx([1 + noise**2, gamma**2 * (1 + noise**2)], rel=0.01)
-    correlation = (2 * agreement - 1) / (1 + noise**2)
-    assert np.corrcoef(toy.x.T)[0, 1] == pytest.approx(correlation, abs=0.01)
-    residual = toy.x - np.stack([y, gamma * s], axis=1)
-    assert residual.std(axis=0) == pytest.approx([noise, gamma * noise], rel=0.02)
-    assert abs(np.corrcoef(residual.T)[0, 1]) < 5 / np.sqrt(n)
-
-
-def test_setting_c_never_agrees():
-    toy = slide_setting("C", 1000, _rng())
-    assert np.array_equal(toy.factors["spurious"], -toy.y)
-
-
 def test_grid_rows_are_x2_and_columns_are_x1():
     grid = plane_grid(5).reshape(5, 5, 2)
     ticks = [-1, -0.5, 0, 0.5, 1]
@@ -150,8 +130,6 @@ def test_parts_are_within_one_of_their_share(n, share):
 def test_empty_samples_are_refused(n):
     with pytest.raises(ValueError, match="at least one point"):
         TASKS["disk"].sample(n, _rng())
-    with pytest.raises(ValueError, match="at least one point"):
-        slide_setting("A", n, _rng())
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -163,11 +141,6 @@ def test_bad_points_are_refused(name, bad):
 
 
 def test_other_bad_input_is_refused():
-    with pytest.raises(ValueError, match="unknown setting 'B'"):
-        slide_setting("B", 10, _rng())
-    for gamma, noise in ((0, 0.1), (np.nan, 0.1), (5, -1), (5, np.inf)):
-        with pytest.raises(ValueError, match="gamma must"):
-            slide_setting("A", 10, _rng(), gamma, noise)
     with pytest.raises(ValueError, match="2 points a side"):
         plane_grid(1)
     toy = TASKS["disk"].sample(10, _rng())

@@ -92,6 +92,8 @@ def _assert_identical(one, other):
         other.stop,
         other.zero_error_epoch,
     )
+    assert np.array_equal(one.observed_epochs, other.observed_epochs)
+    assert np.array_equal(one.observed, other.observed)
     assert torch.equal(_weights(one.net), _weights(other.net))
     assert (one.zero_error_net is None) == (other.zero_error_net is None)
     if one.zero_error_net is not None:
@@ -227,23 +229,12 @@ def _interrupt(monkeypatch, after):
     monkeypatch.setattr(strata.training.loop, "save_checkpoint", save_and_die)
 
 
-@schedules
-@pytest.mark.parametrize("after", [1, 10])
-def test_interrupted_is_uninterrupted(schedule, after, tmp_path, monkeypatch):
-    nets, x, y = _problem(n=60, dtype=torch.float32)
-    schedule = schedule.model_copy(update={"patience": 50, "zero_error": 0.35})
-    path = tmp_path / "training.npz"
-
-    def go(checkpoint=path):
-        return train(
-            nets[0], x[0], y[0], schedule, seed=2, checkpoint=checkpoint, checkpoint_seconds=0
-        )
-
+def _resumed(monkeypatch, go, after):
+    """Return what a training gives that is started again after its checkpoint number `after`."""
     with monkeypatch.context() as patch:
         _interrupt(patch, after)
         with pytest.raises(_Killed):
             go()
-    assert path.exists()
     with monkeypatch.context() as patch:
         resumed_at = []
         original = strata.training.loop.Loop._train_epoch
@@ -254,7 +245,51 @@ def test_interrupted_is_uninterrupted(schedule, after, tmp_path, monkeypatch):
         )
         resumed = go()
     assert resumed_at[0] == after
-    _assert_identical(resumed, go(checkpoint=None))
+    return resumed
+
+
+@schedules
+@pytest.mark.parametrize("after", [1, 10])
+def test_interrupted_is_uninterrupted(schedule, after, tmp_path, monkeypatch):
+    nets, x, y = _problem(n=60, dtype=torch.float32)
+    schedule = schedule.model_copy(update={"patience": 50, "zero_error": 0.35})
+
+    def go(checkpoint=tmp_path / "training.npz"):
+        return train(
+            nets[0], x[0], y[0], schedule, seed=2, checkpoint=checkpoint, checkpoint_seconds=0
+        )
+
+    _assert_identical(_resumed(monkeypatch, go, after), go(checkpoint=None))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("batch_size", [None, 32])
+@pytest.mark.parametrize("when", ["before they are found", "while it settles", "at the last epoch"])
+def test_interrupted_it_settles_alike_and_is_observed_alike(
+    batch_size, when, tmp_path, monkeypatch
+):
+    nets, x, y = _problem(n=60, dtype=torch.float32)
+    schedule = Schedule(lr=0.01, epochs=400, batch_size=batch_size, zero_error=0.2, settle=5)
+
+    def go(checkpoint=tmp_path / "training.npz", calls=None):
+        def observe(net):
+            if calls is not None:
+                calls.append(1)
+            return float(_weights(net).double().norm())
+
+        options = {"checkpoint_seconds": 0, "observe": observe, "observe_every": 3}
+        return train(nets[0], x[0], y[0], schedule, seed=2, checkpoint=checkpoint, **options)
+
+    expected = go(checkpoint=None)
+    found, stopped = expected.zero_error_epoch, expected.epochs
+    assert expected.stop == "settled"
+    after = {"before they are found": found - 1, "while it settles": found + 3}.get(
+        when, stopped - 1
+    )
+    calls = []
+    resumed = _resumed(monkeypatch, lambda: go(calls=calls), after)
+    _assert_identical(resumed, expected)
+    assert len(calls) == len(expected.observed)  # none was asked twice
     assert list(tmp_path.iterdir()) == []
 
 
@@ -332,6 +367,7 @@ def test_bad_data_is_refused():
         {"patience": 0},
         {"min_delta": -1},
         {"zero_error": 1},
+        {"settle": -1},
         {"optimizer": "lbfgs"},
         {"momentum": 0.9},
         {"momentum": 1, "optimizer": "sgd"},

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from strata.data.fingerprint import fingerprint
-from strata.data.toy import TASKS, Toy, slide_setting
+from strata.data.spurious import slide_setting
+from strata.data.toy import TASKS, Toy
 from strata.seeding import numpy_generator
 
 SAMPLE = 1000

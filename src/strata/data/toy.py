@@ -1,4 +1,4 @@
-"""Toy tasks of the depth study: two classes in the plane, and a core beside a spurious feature.
+"""Toy tasks of the depth study: two classes in the plane.
 
 Constants as in the study's own code: the disk holds half of the square [-1, 1]^2; yin-yang has
 discs of radius 0.3.
@@ -17,12 +17,11 @@ Labels = NDArray[np.int64]
 
 DISK_RADIUS = float(np.sqrt(2 / np.pi))
 DISC_RADIUS = 0.3
-SLIDE_AGREEMENT = MappingProxyType({"A": 0.9, "C": 0.0})  # P(spurious sign = label)
 
 
 @dataclass(frozen=True)
 class Toy:
-    """A labelled sample: x (n, 2), y (n,) of -1 and +1, and the known factors, each (n,)."""
+    """A labelled sample: x (n, d), y (n,) of -1 and +1, and the known factors, each (n,)."""
 
     name: str
     x: Points
@@ -111,37 +110,6 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         )
     }
 )
-
-
-def slide_setting(
-    name: str, n: int, rng: np.random.Generator, gamma: float = 5.0, noise: float = 0.1
-) -> Toy:
-    """Draw setting A or C of the study's slides: one weak core and one strong spurious feature.
-
-    x = (y + noise e, gamma (s + noise e')), with y = +-1 equally likely and e, e' standard
-    normal. In A the sign s equals y with probability 0.9; in C it is always -y, so that both
-    features are perfect. Hence corr(x1, x2) = (2 P(s = y) - 1) / (1 + noise^2).
-
-    Returns
-    -------
-    Toy
-        With the factors ``core`` (y) and ``spurious`` (s), each (n,) of -1 and +1.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, n < 1, gamma <= 0, noise < 0, or one of them is not finite.
-    """
-    if name not in SLIDE_AGREEMENT:
-        raise ValueError(f"unknown setting {name!r}, use one of {sorted(SLIDE_AGREEMENT)}")
-    _check_count(n)
-    if not (np.isfinite([gamma, noise]).all() and gamma > 0 and noise >= 0):
-        raise ValueError(f"gamma must be > 0 and noise >= 0, not {gamma} and {noise}")
-    y = _signs(rng.random(n) < 0.5)
-    s = y * _signs(rng.random(n) < SLIDE_AGREEMENT[name])
-    e = rng.standard_normal((n, 2))
-    x = np.stack([y + noise * e[:, 0], gamma * (s + noise * e[:, 1])], axis=1)
-    return Toy(f"slide-{name}", x, y, {"core": y.copy(), "spurious": s})
 
 
 def plane_grid(side: int) -> Points:

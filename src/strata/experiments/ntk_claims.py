@@ -6,13 +6,14 @@ Each function takes the table of :func:`table` and returns an estimate for each 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from strata.experiments.tables import ONE_SIDED, Curves, curves
 from strata.runs.result import Result
 from strata.statistics import (
     Estimate,
@@ -22,10 +23,6 @@ from strata.statistics import (
     ratio_interval,
 )
 
-Curves = NDArray[np.float64]
-
-ONE_SIDED = 0.90
-"""Level of a two-sided interval whose bounds are one-sided 95 % bounds."""
 TEN = 10
 DEEP = 3
 BUMP_DEPTH, BUMP_FROM, BUMP_TO = 6, 3, 5
@@ -38,15 +35,6 @@ def table(points: Sequence[object], results: Sequence[Result]) -> pd.DataFrame:
         for point, result in zip(points, results, strict=True)
     ]
     return pd.DataFrame(rows)
-
-
-def curves(nets: pd.DataFrame, column: str | Callable[[pd.Series], float]) -> Curves:
-    """A number of every net as an array of shape (seeds, depths), depths growing."""
-    values = nets[column] if isinstance(column, str) else nets.apply(column, axis=1)
-    wide = nets.assign(value=values).pivot(index="seed", columns="depth", values="value")
-    if wide.isna().any(axis=None):
-        raise ValueError("the sweep is not complete: a seed lacks a depth")
-    return wide.sort_index(axis=1).to_numpy(dtype=np.float64)
 
 
 def depths(nets: pd.DataFrame) -> NDArray[np.int64]:

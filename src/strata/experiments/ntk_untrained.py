@@ -15,7 +15,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 
 from strata.data.fingerprint import fingerprint
-from strata.data.toy import Toy, slide_setting
+from strata.data.spurious import slide_setting
+from strata.data.toy import Toy
 from strata.measures.ntk import empirical_ntk
 from strata.measures.rank import soft_rank
 from strata.measures.spectrum import eigenvalues, singular_values

@@ -6,8 +6,8 @@ them. With full batches, entry e of the histories thus belongs to the weights af
 """
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -21,8 +21,10 @@ from strata.nets.mlp import MLP, StackedMLP
 from strata.seeding import torch_generator
 from strata.training.gradients import Gradient, ModuleGradient, StackGradient
 from strata.training.loop import Histories, Loop, Schedule
+from strata.training.observing import Observer
+from strata.training.patience import patience_epoch
 
-__all__ = ["Schedule", "Trained", "stacking_pays", "train", "train_many"]
+__all__ = ["Schedule", "Trained", "patience_epoch", "stacking_pays", "train", "train_many"]
 
 # The largest batch measured at which a stack of eight was at least 1.5 times faster.
 _LARGEST_PAYING_BATCH = 512
@@ -45,19 +47,25 @@ class Trained:
     epochs
         Number of epochs trained.
     stop
-        Why it ended there: ``patience``, or the ``budget`` of epochs.
+        Why it ended there: ``settled``, ``patience``, or the ``budget`` of epochs; the first of
+        these, if several ended it at once.
     loss, error
         Training loss (mean cross-entropy, nats) and error (share misclassified) of each epoch,
         (epochs,), float64.
+    observed_epochs, observed
+        What `train` was told to observe: the numbers of epochs that the weights had, int64, and
+        what the observer said of them, float64, finite or not. Both empty without one.
     """
 
     net: nn.Module
     zero_error_net: nn.Module | None
     epochs: int
-    stop: Literal["patience", "budget"]
+    stop: Literal["settled", "patience", "budget"]
     zero_error_epoch: int | None
     loss: NDArray[np.float64]
     error: NDArray[np.float64]
+    observed_epochs: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    observed: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
 
 
 def train(
@@ -69,6 +77,8 @@ def train(
     seed: int,
     checkpoint: Path | None = None,
     checkpoint_seconds: float = 20.0,
+    observe: Callable[[nn.Module], float] | None = None,
+    observe_every: int = 10,
 ) -> Trained:
     """Train a copy of one net.
 
@@ -90,21 +100,34 @@ def train(
         A checkpoint that is damaged or of another training is reported by a warning and ignored.
     checkpoint_seconds
         Shorter trainings write none.
+    observe
+        Called with the net as it is after 0, k, 2k, ... epochs and after the last one, without
+        gradients; see `Trained` for what becomes of its answers. It gets a copy of the net,
+        always the same one with new weights, so nothing that it does to it changes the training.
+        Its exceptions end the training. A checkpoint keeps the answers so far; it cannot tell one
+        observer from another, so go on with the one that the training began with, and let its
+        answer depend on the weights only.
+    observe_every
+        The k epochs between two observations.
 
     Raises
     ------
     ValueError
-        If the data is empty, not finite, of the wrong type, or does not fit together, or the net
-        has buffers.
+        If the data is empty, not finite, of the wrong type, or does not fit together, the net
+        has buffers, or `observe_every` is less than 1.
     FloatingPointError
         If the loss stops being finite; names the epoch and the seed.
     """
+    if observe_every < 1:
+        raise ValueError(f"observations are at least one epoch apart, not {observe_every}")
     _check(x, y, lead=())
     gradient = _gradient(net, x, y)
     weights = gradient.weights.detach()
-    identity = fingerprint(x, y, weights, schedule.model_dump_json(), seed)
-    loop = Loop(gradient, schedule, [f"the net of seed {seed}"], [_shuffler(seed)])
-    return _trained(0, net, loop.run(checkpoint, identity, checkpoint_seconds))
+    observer = None if observe is None else Observer(net, observe, observe_every)
+    observed = 0 if observer is None else observe_every
+    identity = fingerprint(x, y, weights, schedule.model_dump_json(), seed, observed)
+    loop = Loop(gradient, schedule, [f"the net of seed {seed}"], [_shuffler(seed)], observer)
+    return _trained(0, net, loop.run(checkpoint, identity, checkpoint_seconds), observer)
 
 
 def train_many(
@@ -190,7 +213,7 @@ def _check(x: Tensor, y: Tensor, lead: tuple[int, ...]) -> None:
         raise ValueError("class indices start at 0")
 
 
-def _trained(i: int, net: nn.Module, found: Histories) -> Trained:
+def _trained(i: int, net: nn.Module, found: Histories, observer: Observer | None = None) -> Trained:
     epochs, zero_epoch = int(found.epochs[i]), int(found.zero_epoch[i])
     reached = zero_epoch >= 0
     return Trained(
@@ -201,6 +224,7 @@ def _trained(i: int, net: nn.Module, found: Histories) -> Trained:
         zero_error_epoch=zero_epoch if reached else None,
         loss=found.loss[i, :epochs],
         error=found.error[i, :epochs],
+        **({} if observer is None else observer.arrays()),
     )
 
 

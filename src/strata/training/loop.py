@@ -14,6 +14,8 @@ from torch import Tensor
 
 from strata.training.checkpoints import load_checkpoint, save_checkpoint
 from strata.training.gradients import Gradient
+from strata.training.observing import Observer
+from strata.training.patience import count_waiting
 
 _NEVER = -1
 
@@ -35,6 +37,12 @@ class Schedule(BaseModel):
         more than `min_delta`. None: never.
     zero_error
         The first weights whose training error is at most this are kept aside; training goes on.
+    settle
+        Stop this many epochs after those weights: at ``epochs == zero_error_epoch + settle``,
+        or with the epoch that found them, if that is later. None: never. With full batches,
+        weights of e epochs are found in the pass of the epoch that then changes them, so that
+        ``settle=0`` and ``settle=1`` both end at e + 1 epochs. With smaller batches they are
+        found when their last epoch ends, and ``settle=0`` ends at e.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +55,7 @@ class Schedule(BaseModel):
     patience: int | None = Field(default=None, ge=1)
     min_delta: float = Field(default=1e-4, ge=0, allow_inf_nan=False)
     zero_error: float = Field(default=1e-5, ge=0, lt=1)
+    settle: int | None = Field(default=None, ge=0)
 
     @model_validator(mode="after")
     def _momentum_belongs_to_sgd(self) -> Self:
@@ -62,7 +71,7 @@ class Histories:
     loss: NDArray[np.float64]  # (m, epochs of the budget), NaN after a net's last epoch
     error: NDArray[np.float64]  # the same
     epochs: NDArray[np.int64]  # (m,) epochs trained
-    stop: list[str]  # (m,) patience or budget
+    stop: list[str]  # (m,) settled, patience or budget
     final: Tensor  # (m, P) weights
     zero_epoch: NDArray[np.int64]  # (m,) epochs that the zero-error weights had, or -1
     zero_weights: Tensor  # (m, P)
@@ -81,6 +90,8 @@ class Loop:
         Of the nets (m,), for error messages.
     generators
         Of the shuffles, one a net, so that a net is shuffled alike alone and in company.
+    observer
+        Shown the weights before the first epoch and after every one. Only for one net.
     """
 
     def __init__(
@@ -89,10 +100,11 @@ class Loop:
         schedule: Schedule,
         names: Sequence[str],
         generators: Sequence[torch.Generator],
+        observer: Observer | None = None,
     ) -> None:
         m, budget = len(names), schedule.epochs
         self._gradient, self._schedule, self._names = gradient, schedule, names
-        self._generators = list(generators)
+        self._generators, self._observer = list(generators), observer
         self._alive = np.arange(m)
         self._epoch = 0
         self._best, self._waited = np.full(m, np.inf), np.zeros(m, dtype=np.int64)
@@ -128,8 +140,10 @@ class Loop:
         if checkpoint is not None:
             self._restore(load_checkpoint(checkpoint, identity))
         saved = time.monotonic()
+        self._show()
         while len(self._alive):
             self._train_epoch()
+            self._show()
             if checkpoint is not None and len(self._alive) and time.monotonic() - saved >= every:
                 save_checkpoint(checkpoint, self._state(), identity)
                 saved = time.monotonic()
@@ -143,15 +157,28 @@ class Loop:
         rows, epoch = self._alive, self._epoch
         self.found.loss[rows, epoch], self.found.error[rows, epoch] = loss, error
         self._epoch += 1
-        gained = self._best[rows] - loss > self._schedule.min_delta
-        self._best[rows] = np.where(gained, loss, self._best[rows])
-        self._waited[rows] = np.where(gained, 0, self._waited[rows] + 1)
+        self._best[rows], self._waited[rows] = count_waiting(
+            self._best[rows], self._waited[rows], loss, self._schedule.min_delta
+        )
         tired = self._waited[rows] >= (self._schedule.patience or np.inf)
-        for net in rows[tired]:
-            self.found.stop[net] = "patience"
-        ended = tired | (self._epoch == self._schedule.epochs)
+        settled = self._settled()
+        for reason, nets in (("patience", rows[tired]), ("settled", rows[settled])):
+            for net in nets:
+                self.found.stop[net] = reason
+        ended = tired | settled | (self._epoch == self._schedule.epochs)
         if ended.any():
             self._leave(ended)
+
+    def _settled(self) -> NDArray[np.bool_]:
+        since, settle = self.found.zero_epoch[self._alive], self._schedule.settle
+        if settle is None:
+            return np.zeros(len(since), dtype=bool)
+        return (since != _NEVER) & (self._epoch >= since + settle)
+
+    def _show(self) -> None:
+        if self._observer is not None:
+            (weights,) = self._gradient.weights.detach()
+            self._observer.look(weights, self._epoch, last=not len(self._alive))
 
     def _full_pass(self) -> tuple[NDArray, NDArray]:
         losses, wrong = self._gradient.batch(0, self._gradient.samples)
@@ -226,7 +253,9 @@ class Loop:
     def _state(self) -> dict[str, NDArray]:
         (generator,) = self._generators
         moments = self._optimizer.state[self._gradient.weights]
+        observed = {} if self._observer is None else self._observer.arrays()
         return {
+            **observed,
             "epoch": np.array(self._epoch),
             "weights": self._gradient.weights.detach().numpy(),
             "generator": generator.get_state().numpy(),
@@ -247,6 +276,8 @@ class Loop:
         with torch.no_grad():
             self._gradient.weights.copy_(torch.from_numpy(state["weights"]))
         generator.set_state(torch.from_numpy(state["generator"]))
+        if self._observer is not None:
+            self._observer.restore(state)
         self._best, self._waited = state["best"], state["waited"]
         self.found.loss, self.found.error = state["loss"], state["error"]
         self.found.zero_epoch = state["zero_epoch"]
