@@ -10,6 +10,8 @@ from torch import nn
 
 from strata.nets.mlp import ACTIVATIONS, MLP, StackedMLP, gaussian_init_
 
+PHI = {"relu": lambda z: z.clamp(min=0), "tanh": torch.tanh, "identity": lambda z: z}
+
 
 def _generator(seed=0):
     return torch.Generator().manual_seed(seed)
@@ -68,12 +70,31 @@ def test_gaussian_init_has_the_stated_variances():
 def test_forward_is_the_formula(activation):
     (net,) = _nets(1, activation=activation)
     x = torch.randn(4, 2, generator=_generator(), dtype=torch.float64)
-    phi = {"relu": lambda z: z.clamp(min=0), "tanh": torch.tanh, "identity": lambda z: z}
     z = x @ net.layers[0].weight.T + net.layers[0].bias
     for layer in net.layers[1:]:
-        z = phi[activation](z) @ layer.weight.T + layer.bias
+        z = PHI[activation](z) @ layer.weight.T + layer.bias
     torch.testing.assert_close(net(x), z)
     assert [part.shape[1] for part in net.preactivations(x)] == [5, 7, 3]
+
+
+@pytest.mark.parametrize("activation", sorted(ACTIVATIONS))
+def test_representations_are_the_inputs_of_the_maps(activation):
+    (net,) = _nets(1, activation=activation)
+    x = torch.randn(6, 2, generator=_generator(), dtype=torch.float64)
+    inputs, outputs = net.representations(x), net.preactivations(x)
+    assert inputs[0] is x
+    for layer, h, z in zip(net.layers, inputs, outputs, strict=True):
+        assert torch.equal(layer(h), z)
+    # The last map takes seven numbers to three: its output alone does not tell its input.
+    for h, z in zip(inputs[1:], outputs[:-1], strict=True):
+        assert torch.equal(h, PHI[activation](z))
+
+
+def test_a_single_map_has_its_data_as_only_representation():
+    (net,) = _nets(1, widths=(2, 3))
+    x = torch.ones(4, 2, dtype=torch.float64)
+    (only,) = net.representations(x)
+    assert only is x
 
 
 def test_float32_is_the_default():

@@ -80,6 +80,11 @@ class MLP(nn.Module):
             outputs.append(layer(phi(outputs[-1]) if outputs else x))
         return outputs
 
+    def representations(self, x: Tensor) -> list[Tensor]:
+        """Return h_0 = x, h_1 ... h_L, the inputs (n, width) of the maps, for inputs (n, d)."""
+        phi = ACTIVATIONS[self.activation]
+        return [x, *(phi(z) for z in self.preactivations(x)[:-1])]
+
 
 def gaussian_init_(
     net: MLP, *, weight_variance: float, bias_variance: float, generator: torch.Generator
