@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import matplotlib as mpl
 import numpy as np
 import seaborn as sns
@@ -18,13 +20,24 @@ COLOURS = {
     "trained": _OKABE_ITO[0],
     "initial": _OKABE_ITO[1],
     "second task": _OKABE_ITO[2],
+    "third task": _OKABE_ITO[5],
     "early": _OKABE_ITO[4],
+    "kernel": _OKABE_ITO[9],
+    "probe": _OKABE_ITO[3],
     "published": "#555555",
     "chance": "#8a8a8a",
 }
 """One colour for one thing, in every chapter."""
 
-MARKERS = {"trained": "o", "initial": "s", "second task": "^", "early": "D"}
+MARKERS = {
+    "trained": "o",
+    "initial": "s",
+    "second task": "^",
+    "third task": "v",
+    "early": "D",
+    "kernel": "X",
+    "probe": "P",
+}
 
 INTERVAL = "band: 95 % t interval over seeds"
 
@@ -51,7 +64,15 @@ def use_style() -> None:
     }
 
 
-def curve(ax: Axes, x: ArrayLike, rows: ArrayLike, *, kind: str, label: str) -> None:
+def shades(values: Sequence[float]) -> dict[float, str]:
+    """Give growing values, such as depths, colours from dark to light."""
+    ramp = sns.color_palette("viridis", len(values) + 1).as_hex()
+    return dict(zip(values, ramp, strict=False))
+
+
+def curve(
+    ax: Axes, x: ArrayLike, rows: ArrayLike, *, kind: str, label: str, colour: str | None = None
+) -> None:
     """Draw a mean curve with its interval over seeds and, faintly, every seed.
 
     Parameters
@@ -63,11 +84,13 @@ def curve(ax: Axes, x: ArrayLike, rows: ArrayLike, *, kind: str, label: str) -> 
         A key of ``COLOURS``; it sets colour and marker.
     label : str
         For the legend.
+    colour : str, optional
+        Instead of the kind's, for one of a family of curves.
     """
     values: NDArray[np.float64] = np.asarray(rows, dtype=np.float64)
     places = np.asarray(x)
     intervals = [mean_interval(column) for column in values.T]
-    colour = COLOURS[kind]
+    colour = colour or COLOURS[kind]
     ax.plot(places, values.T, color=colour, alpha=0.18, linewidth=0.8)
     ax.fill_between(
         places,

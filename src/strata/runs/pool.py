@@ -90,6 +90,9 @@ def _context() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    # Nothing of Strata: the server outlives edits of the code.
-    context.set_forkserver_preload(["numpy", "torch", "pydantic"])
+    # Nothing of Strata: the server outlives edits of the code. The first optimiser of a process
+    # imports torch._dynamo, which takes seconds: here once, not in every worker of every sweep.
+    context.set_forkserver_preload(
+        ["numpy", "torch", "torch._dynamo", "sklearn.linear_model", "pydantic"]
+    )
     return context
