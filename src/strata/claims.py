@@ -115,7 +115,7 @@ class Judgement:
         methods = "; ".join(dict.fromkeys(e.method for e, _ in self.parts.values()))
         return (
             f'<div class="strata-claim" id="claim-{self.claim.id}" '
-            f'data-verdict="{_slug(self.verdict)}">'
+            f'data-verdict="{verdict_slug(self.verdict)}">'
             f'<p class="strata-claim-head"><b>{self.claim.id}</b> '
             f"{html.escape(self.claim.statement)} "
             f'<span class="strata-verdict">{self.verdict}</span></p>'
@@ -126,7 +126,14 @@ class Judgement:
         )
 
 
-def _slug(verdict: str) -> str:
+def verdict_slug(verdict: str) -> str:
+    """Give a verdict as one word, by which the pages style it.
+
+    Examples
+    --------
+    >>> verdict_slug("not judged at this profile")
+    'not-judged'
+    """
     return verdict.removesuffix(" at this profile").replace(" ", "-")
 
 

@@ -14,6 +14,7 @@ from nbformat import NotebookNode, v4
 
 from strata.book.check import Status
 from strata.book.record import Record
+from strata.claims import verdict_slug
 
 _BLOCK = re.compile(r"<!-- generated: ([\w-]+) -->\n.*?<!-- end generated -->", re.DOTALL)
 
@@ -148,7 +149,7 @@ def fill(page: str, blocks: dict[str, str]) -> str:
 def _chips(record: Record) -> str:
     return "".join(
         f'<a class="strata-chip" href="#claim-{name}" '
-        f'data-verdict="{claim["verdict"].removesuffix(" at this profile").replace(" ", "-")}">'
+        f'data-verdict="{verdict_slug(claim["verdict"])}">'
         f"{name} {claim['verdict']}</a>"
         for name, claim in record.result["claims"].items()
     )
