@@ -159,7 +159,7 @@ def data() -> None:
     with _wrong_use():
         notebooks = _select([])
     for entry in catalogue().values():
-        line = f"{entry.name:<14} {entry.what:<28} {entry.origin:<22} {entry.fingerprint()[:16]}"
+        line = f"{entry.name:<18} {entry.what:<28} {entry.origin:<22} {entry.fingerprint()[:16]}"
         typer.echo(line)
     for notebook in notebooks:
         for profile, settings in notebook.profiles.items():

@@ -7,7 +7,12 @@ from dataclasses import dataclass
 from functools import partial
 
 from strata.data.fingerprint import fingerprint
-from strata.data.spurious import slide_setting
+from strata.data.spurious import (
+    SLIDE_AGREEMENT,
+    core_spurious,
+    slide_setting,
+    yin_yang_spurious,
+)
 from strata.data.toy import TASKS, Toy
 from strata.seeding import numpy_generator
 
@@ -37,6 +42,14 @@ def _slide_sample(name: str) -> Toy:
     return slide_setting(name, SAMPLE, numpy_generator("catalogue", "slide", name))
 
 
+def _core_sample() -> Toy:
+    return core_spurious(SAMPLE, numpy_generator("catalogue", "core-spurious"), noise_dims=2)
+
+
+def _yin_yang_sample() -> Toy:
+    return yin_yang_spurious(SAMPLE, numpy_generator("catalogue", "yin-yang-spurious"))
+
+
 def catalogue() -> dict[str, DataSet]:
     """Every data set, by name. All are generated from a seed; nothing is downloaded."""
     origin = "generated from a seed"
@@ -44,7 +57,9 @@ def catalogue() -> dict[str, DataSet]:
         *(DataSet(n, "labelled square", origin, partial(_task_sample, n)) for n in TASKS),
         *(
             DataSet(f"slide-{n}", "core and spurious feature", origin, partial(_slide_sample, n))
-            for n in ("A", "C")
+            for n in SLIDE_AGREEMENT
         ),
+        DataSet("core-spurious", "core and spurious feature", origin, _core_sample),
+        DataSet("yin-yang-spurious", "core and spurious feature", origin, _yin_yang_sample),
     ]
     return {entry.name: entry for entry in sets}
