@@ -155,12 +155,16 @@ def status() -> None:
 def data() -> None:
     """List the data sets, where they come from, and who needs them."""
     from strata.data.catalogue import catalogue
+    from strata.data.images.location import DataError
 
     with _wrong_use():
         notebooks = _select([])
     for entry in catalogue().values():
-        line = f"{entry.name:<18} {entry.what:<28} {entry.origin:<22} {entry.fingerprint()[:16]}"
-        typer.echo(line)
+        try:
+            where = entry.whereabouts()
+        except DataError as error:
+            where = str(error)
+        typer.echo(f"{entry.name:<18} {entry.what:<26} {where}")
     for notebook in notebooks:
         for profile, settings in notebook.profiles.items():
             needs = ", ".join(settings.needs) or "nothing to download"
@@ -238,6 +242,7 @@ def _require_data(notebooks: list[Any], profile: str) -> None:
         for need in settings.needs if settings else ():
             if need not in known:
                 raise ValueError(f"{notebook.name} needs {need!r}, which is not here: strata data")
+            known[need].whereabouts()
 
 
 def _overrides(pairs: list[str]) -> dict[str, Any]:
