@@ -33,7 +33,7 @@ def differences(one, other) -> list[str]:
 
 
 def test_executed_again_from_nothing_every_bit_is_the_same(smoke_project, strata):
-    first = strata(smoke_project, "verify", "--profile", "smoke")
+    first = strata(smoke_project, "verify", "ntk-depth", "--profile", "smoke")
     assert first.returncode == 1
     assert "strata verify --accept" in first.stderr
     kept = Path(smoke_project / "_build" / "verify" / "smoke" / "ntk-depth.json")
@@ -41,7 +41,7 @@ def test_executed_again_from_nothing_every_bit_is_the_same(smoke_project, strata
     reference = smoke_project / "book" / "executed" / "smoke" / "ntk-depth.json"
     reference.parent.mkdir(parents=True)
     reference.write_text(kept.read_text())
-    second = strata(smoke_project, "verify", "--profile", "smoke")
+    second = strata(smoke_project, "verify", "ntk-depth", "--profile", "smoke")
     assert second.returncode == 0, second.stdout + second.stderr
     assert "to the last bit" in second.stdout
     two = json.loads(kept.read_text())
