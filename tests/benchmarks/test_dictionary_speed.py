@@ -1,0 +1,133 @@
+"""NMF and non-negative codes against scikit-learn and scipy, at the same objective, in one run."""
+
+import itertools
+import time
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import nnls as scipy_nnls
+from sklearn.decomposition import NMF
+from sklearn.exceptions import ConvergenceWarning
+
+from strata.measures.codes import kkt_residual, nnls
+from strata.measures.dictionary import nmf
+
+pytestmark = pytest.mark.benchmark
+
+
+def activations(n, d, rank, seed=0):
+    """ReLU of a sparse signed mixture and noise, in float32: what a penultimate layer gives."""
+    g = torch.Generator().manual_seed(seed)
+    codes = torch.empty(n, rank).exponential_(generator=g)
+    codes *= torch.rand(n, rank, generator=g) < 0.2
+    mixed = codes @ torch.randn(rank, d, generator=g) / (0.2 * rank) ** 0.5
+    return (mixed + 0.1 * torch.randn(n, d, generator=g)).clamp_(min=0)
+
+
+def start(a, k):
+    """Rows of A, of length 1."""
+    rows = a[torch.randperm(len(a), generator=torch.Generator().manual_seed(1))[:k]]
+    return rows / rows.norm(dim=1, keepdim=True)
+
+
+def timed(function, *arguments, **options):
+    begin = time.perf_counter()
+    result = function(*arguments, **options)
+    return time.perf_counter() - begin, result
+
+
+def scikit_learn(a, atoms, tol, iterations):
+    """Its coordinate descent from the same atoms, with codes of the size of its own start."""
+    peer = NMF(len(atoms), init="custom", tol=tol, max_iter=iterations)
+    codes = np.full((len(a), len(atoms)), float((a.mean() / len(atoms)) ** 0.5), np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        seconds, _ = timed(peer.fit_transform, a.numpy(), W=codes, H=atoms.numpy().copy())
+    return seconds, peer.reconstruction_err_**2, peer.n_iter_
+
+
+def test_nmf_of_a_thousand_atoms_and_ten_thousand_images(bench_record):
+    n, d, k, iterations = 10_000, 512, 1000, 2
+    a = activations(n, d, 200)
+    atoms = start(a, k)
+    nmf(a[:1100], atoms, max_iter=2)  # warm-up
+    theirs, objective, _ = scikit_learn(a, atoms, 0.0, iterations)
+    # Each run is a new one, from the start, until one gets as far as the peer.
+    for ours in itertools.count(2):
+        seconds, found = timed(nmf, a, atoms, tol=0.0, max_iter=ours)
+        if found.objective[-1] <= objective:
+            break
+    bench_record(
+        f"NMF, {k} atoms, {n:,} images, {d} neurons, float32",
+        **{
+            f"scikit-learn, {iterations} iterations (s)": theirs,
+            f"to the same objective, {ours} iterations (s)": seconds,
+            "times faster": theirs / seconds,
+            "times faster, an iteration": theirs / iterations / (seconds / ours),
+            "objective over scikit-learn's": found.objective[-1] / objective,
+        },
+    )
+    assert not found.dead.any()
+    assert theirs / seconds >= 3
+    assert theirs / iterations / (seconds / ours) >= 5
+
+
+def test_nmf_until_it_has_converged(bench_record):
+    # Small enough for the peer to reach its tolerance, that of the paper.
+    n, d, k = 1500, 256, 200
+    a = activations(n, d, 100)
+    atoms = start(a, k)
+    theirs, objective, iterations = scikit_learn(a, atoms, 1e-4, 200)
+    seconds, found = timed(nmf, a, atoms)
+    bench_record(
+        f"NMF until converged, {k} atoms, {n:,} images, {d} neurons, float32",
+        **{
+            f"scikit-learn, {iterations} iterations (s)": theirs,
+            f"here, {len(found.objective)} iterations (s)": seconds,
+            "times faster": theirs / seconds,
+            "objective over scikit-learn's": found.objective[-1] / objective,
+        },
+    )
+    assert found.objective[-1] <= 1.01 * objective
+    assert theirs / seconds >= 3
+
+
+@pytest.mark.parametrize(
+    ("d", "rank", "sampled"), [(2048, 300, 15), (200, 100, 40)], ids=["k < d", "k = 5 d"]
+)
+def test_codes_of_a_thousand_atoms(d, rank, sampled, bench_record):
+    # scipy takes one image at a time, so some are enough to know its time for all.
+    k, images = 1000, 1024
+    a = activations(3000 + images, d, rank)
+    x = a[3000:]
+    atoms = nmf(a[:3000], k, tol=0.0, max_iter=4).atoms
+    nnls(x[:16], atoms)  # warm-up
+    seconds, codes = timed(nnls, x, atoms)
+    columns, rows = atoms.double().numpy().T.copy(), x[:sampled].double().numpy()
+    theirs, peers = timed(lambda: [scipy_nnls(columns, row) for row in rows])
+    ours, theirs = seconds / images, theirs / sampled
+    found = codes[:sampled].double()
+    residuals = torch.from_numpy(rows) - found @ atoms.double()
+    excess = residuals.norm(dim=1) - torch.tensor([norm for _, norm in peers])
+    excess = (excess / x[:sampled].norm(dim=1)).max().item()
+    expected = torch.from_numpy(np.array([code for code, _ in peers]))
+    difference = ((found - expected).abs().max() / expected.max()).item()
+    bench_record(
+        f"codes, {k} atoms, {d} neurons, float32, 10,000 images",
+        **{
+            f"scipy, scaled from {sampled} images (s)": theirs * 10_000,
+            f"here, scaled from {images:,} images (s)": ours * 10_000,
+            "times faster": theirs / ours,
+            "residual beyond scipy's": excess,
+            "largest difference of a code": difference,
+            "positive codes an image": (codes > 0).sum().item() / images,
+        },
+    )
+    assert kkt_residual(x, codes, atoms).max() < 1e-6  # the codes are rounded to float32
+    assert excess < 1e-6
+    if k <= d:  # else the codes need not be unique
+        assert torch.linalg.matrix_rank(atoms.double()) == k
+        assert difference < 1e-4
+    assert theirs / ours >= (5 if k <= d else 2)
