@@ -80,6 +80,9 @@ def sweep(
 
     Every worker stores what it has computed, so a sweep that is killed goes on from there.
 
+    What the missing points need of other experiments is computed first, in the same way; see
+    `Experiment`.
+
     Points with the same ``stack_key`` are computed together, at most `STACK` of them, taken in
     the order of ``points``. The stack belongs to the key of its points, and is computed as a
     whole if one of them is missing. So a list of points has the same results to the last bit
@@ -114,6 +117,20 @@ def sweep(
     """
     store = store or default_store()
     workers = worker_count() if workers is None else _checked_workers(workers, "workers")
+    asked, found = _obtain(experiment, points, store, workers)
+    for point, result in found.values():
+        _used[UsedPoint(point.experiment, point.key, result.digest())] = None
+    return [found[point.key][1] for point in asked]
+
+
+def _obtain(
+    experiment: Experiment, points: Sequence[BaseModel], store: Store, workers: int
+) -> tuple[list[Point], dict[str, tuple[Point, Result]]]:
+    """Read what the store has and compute the rest.
+
+    Returns the points as they were asked for, and by their keys the points as they are stored,
+    with the results.
+    """
     source = source_fingerprint([experiment.__name__])
     asked = [Point.of(experiment, config, source=source) for config in points]
     alone = {point.key: point for point in asked}
@@ -127,13 +144,25 @@ def sweep(
     if missing := {unique[key].key: key for key, result in results.items() if result is None}:
         store.prepare(asked[0].short_name)
         short = [task for task in tasks if any(point.key in missing for point in task.points)]
+        for module, needed in _needed(experiment, [configs[key] for key in missing.values()]):
+            _obtain(module, needed, store, workers)
         _compute(short, set(missing), workers)
         results |= {key: store.get(unique[key]) for key in missing.values()}
     if lost := [unique[key] for key, result in results.items() if result is None]:
         raise SweepError(f"{lost[0]} was stored, and is gone again from {store.root}", lost)
-    for key, result in results.items():
-        _used[UsedPoint(unique[key].experiment, unique[key].key, result.digest())] = None
-    return [results[point.key] for point in asked]
+    return asked, {key: (unique[key], results[key]) for key in alone}
+
+
+def _needed(
+    experiment: Experiment, configs: Sequence[BaseModel]
+) -> list[tuple[Experiment, list[BaseModel]]]:
+    """What points need of other experiments, by experiment, in the order of first mention."""
+    needs = getattr(experiment, "needs", lambda config: ())
+    found: dict[str, tuple[Experiment, list[BaseModel]]] = {}
+    for config in configs:
+        for module, need in needs(config):
+            found.setdefault(module.__name__, (module, []))[1].append(need)
+    return list(found.values())
 
 
 def shard(

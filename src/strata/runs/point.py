@@ -23,6 +23,11 @@ class Experiment(Protocol):
     Two more functions are optional. ``stack_key(config) -> Hashable | None``: points with the
     same key may be computed together (None: alone). ``run_many(configs) -> list[Result]``
     computes them so, equal to `run` within the rounding of the dtype.
+
+    Instead of those, an experiment may rest on points of others: ``needs(config)`` lists them as
+    pairs (experiment, config). They are computed first, alone, and ``run(config, scratch=None, *,
+    given)`` takes their results in that order. They are no part of the key: what decides them is
+    in the config, the source files and the data of the point that needs them.
     """
 
     __name__: str

@@ -17,9 +17,11 @@ from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
+from pydantic import BaseModel
 from threadpoolctl import threadpool_limits
 
 from strata.runs.point import Experiment, Point
+from strata.runs.result import Result
 from strata.sources import source_fingerprint
 from strata.store import Store, StoreError
 
@@ -114,13 +116,25 @@ def _compute_stack(
 ) -> None:
     """Compute a whole stack, even if some of it is there: its members share their rounding."""
     configs = [experiment.Config.model_validate_json(point.config_json) for point in points]
-    if len(configs) == 1:
+    if hasattr(experiment, "needs"):
+        # Never stacked, so that each has one config.
+        given = [_given(store, module, need) for module, need in experiment.needs(configs[0])]
+        results = [experiment.run(configs[0], scratch=store.scratch(points[0]), given=given)]
+    elif len(configs) == 1:
         results = [experiment.run(configs[0], scratch=store.scratch(points[0]))]
     else:
         results = experiment.run_many(configs)
     for point, result in zip(points, results, strict=True):
         if point.key in missing:
             store.put(point, result)
+
+
+def _given(store: Store, experiment: Experiment, config: BaseModel) -> Result:
+    point = Point.of(experiment, config)
+    result = store.get(point)
+    if result is None:
+        raise RuntimeError(f"{point}, which this point needs, is not in the store")
+    return result
 
 
 @lru_cache
