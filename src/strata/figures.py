@@ -24,6 +24,11 @@ COLOURS = {
     "early": _OKABE_ITO[4],
     "kernel": _OKABE_ITO[9],
     "probe": _OKABE_ITO[3],
+    "simple": _OKABE_ITO[0],
+    "complex": _OKABE_ITO[3],
+    "all": "#222222",
+    "important": _OKABE_ITO[4],
+    "null": "#8a8a8a",
     "published": "#555555",
     "chance": "#8a8a8a",
 }
@@ -37,7 +42,16 @@ MARKERS = {
     "early": "D",
     "kernel": "X",
     "probe": "P",
+    "simple": "o",
+    "complex": "^",
+    "all": "s",
+    "important": "D",
+    "null": "X",
 }
+
+COMPLEXITY = "viridis"
+"""Colours from simple (dark) to complex (light), safe for colour-blind readers."""
+
 
 INTERVAL = "band: 95 % t interval over seeds"
 
