@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strata.data.spurious import slide_setting
-from strata.data.toy import DISK_RADIUS, TASKS, plane_grid, split_in_order
+from strata.data.toy import DISK_RADIUS, TASKS, plane_grid, signs, split_in_order
 
 NAMES = sorted(TASKS)
 COORDINATE = st.floats(-1, 1, allow_nan=False)
@@ -126,9 +126,21 @@ def test_parts_are_within_one_of_their_share(n, share):
     assert abs(len(first) - share * n) <= 0.5 + 1e-9
 
 
-@pytest.mark.parametrize("n", [0, -3])
-def test_empty_samples_are_refused(n):
-    with pytest.raises(ValueError, match="at least one point"):
+def test_the_classes_of_minus_one_and_plus_one_are_0_and_1():
+    toy = TASKS["disk"].sample(100, _rng())
+    assert toy.classes.dtype == np.int64
+    assert toy.classes.tolist() == [{-1: 0, 1: 1}[label] for label in toy.y.tolist()]
+
+
+def test_signs_are_plus_one_where_the_condition_holds():
+    found = signs(np.array([True, False, True]))
+    assert found.dtype == np.int64
+    assert found.tolist() == [1, -1, 1]
+
+
+@pytest.mark.parametrize("n", [0, -3, 2.5, True])
+def test_samples_without_a_whole_number_of_points_are_refused(n):
+    with pytest.raises(ValueError, match="n must be an int of at least 1"):
         TASKS["disk"].sample(n, _rng())
 
 

@@ -5,16 +5,16 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
+from experimenting import assert_costs_grow, assert_refused, assert_repeats, trained_again
 
 from strata.data.spurious import conflicting
 from strata.data.toy import Toy
 from strata.experiments import boundary_refit, boundary_refit_claims
+from strata.experiments.probes import logistic_probe
 from strata.measures.soft_ranks import covariance_rank
 from strata.measures.transition import transition_layer
 from strata.nets.mlp import MLP
 from strata.seeding import torch_generator
-from strata.training import train
 
 ONE_SAMPLE = 2 / boundary_refit.TEST_POINTS
 
@@ -49,18 +49,12 @@ def result(point):
 def net(point):
     """The trained net of the point, trained again."""
     toy = boundary_refit.make_data(point)["train"]
-    trained = train(
-        boundary_refit.make_net(point),
-        torch.tensor(toy.x, dtype=torch.float32),
-        torch.tensor((toy.y + 1) // 2),
-        point.schedule,
-        seed=point.seed,
-    )
+    trained = trained_again(boundary_refit.make_net(point), toy, point.schedule, point.seed)
     return trained.net.double()
 
 
 def test_the_same_point_gives_the_same_bits(point, result):
-    assert boundary_refit.run(point).digest() == result.digest()
+    assert_repeats(boundary_refit, point, result)
 
 
 def test_the_sweep_holds_every_combination_and_starts_with_the_judged_one():
@@ -119,27 +113,10 @@ def test_the_refit_of_a_layer_reads_the_input_of_its_map(point, net, result, col
     for h, h_test in zip(
         inputs(used, sets[fitted_on].x), inputs(used, sets["test"].x), strict=True
     ):
-        said = boundary_refit.refit(h, sets[fitted_on].y).predict(h_test)
+        said = logistic_probe(h, sets[fitted_on].y).predict(h_test)
         expected.append(boundary_refit.group_accuracies(said, sets["test"])["conflicting"])
     assert len(set(expected)) == point.depth + 1
     assert result.metrics[f"{column}_conflicting"] == pytest.approx(expected, abs=2 * ONE_SAMPLE)
-
-
-def test_a_refit_does_not_depend_on_the_scale_of_the_features():
-    rng = np.random.default_rng(0)
-    h, y = rng.normal(size=(200, 3)), rng.choice([-1, 1], size=200)
-    scaled = h * [1e-3, 1.0, 1e4] + [5.0, -2.0, 7.0]
-    predicted = boundary_refit.refit(h, y).predict(h)
-    assert np.array_equal(boundary_refit.refit(scaled, y).predict(scaled), predicted)
-
-
-def test_a_refit_finds_a_linear_rule_and_takes_a_dead_feature():
-    rng = np.random.default_rng(0)
-    h = np.column_stack([rng.normal(size=(400, 2)), np.zeros(400)])
-    y = np.where(h[:, 0] > 2 * h[:, 1], 1, -1)
-    model = boundary_refit.refit(h, y)
-    assert np.mean(model.predict(h) == y) > 0.97
-    assert model[-1].coef_[0, 2] == 0
 
 
 def test_the_groups_of_a_small_sample_are_counted_by_hand():
@@ -170,7 +147,7 @@ def test_the_refit_of_the_last_layer_is_a_new_last_layer(point, net, result):
     """Written into the net's own last map, it makes the predictions that were counted."""
     sets = boundary_refit.make_data(point)
     hidden = inputs(net, sets["refit"].x)[-1]
-    scaler, logistic = boundary_refit.refit(hidden, sets["refit"].y)
+    scaler, logistic = logistic_probe(hidden, sets["refit"].y)
     weight = logistic.coef_[0] / scaler.scale_
     bias = logistic.intercept_[0] - weight @ scaler.mean_
     renewed = MLP(net.widths, generator=torch_generator("unused")).double()
@@ -235,12 +212,11 @@ def test_every_refit_converges(point):
 
 
 def test_deeper_points_cost_more(point):
-    assert boundary_refit.cost(point) > boundary_refit.cost(point.model_copy(update={"depth": 1}))
+    assert_costs_grow(boundary_refit, point.model_copy(update={"depth": 1}), point)
 
 
 def test_a_scratch_folder_takes_the_checkpoint_and_is_left_empty(point, result, tmp_path):
-    assert boundary_refit.run(point, tmp_path).digest() == result.digest()
-    assert list(tmp_path.iterdir()) == []
+    assert_repeats(boundary_refit, point, result, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -264,5 +240,4 @@ def test_a_scratch_folder_takes_the_checkpoint_and_is_left_empty(point, result, 
     ],
 )
 def test_parameters_out_of_range_are_refused_by_name(field, value):
-    with pytest.raises(ValidationError, match=field):
-        parameters(**{field: value})
+    assert_refused(parameters, field, value)

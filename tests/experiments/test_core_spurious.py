@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from experimenting import assert_costs_grow, assert_refused, assert_repeats, trained_again
 from pydantic import ValidationError
 
 from strata.data.spurious import conflicting
@@ -11,7 +12,7 @@ from strata.experiments import core_spurious, core_spurious_claims
 from strata.measures.transition import transition_layer
 from strata.nets.mlp import MLP
 from strata.runs.result import Result
-from strata.training import Schedule, Trained, train
+from strata.training import Schedule, Trained
 
 EVERY = core_spurious.OBSERVE_EVERY
 
@@ -59,13 +60,8 @@ def config(
 def trained(point: core_spurious.Config, **changes: object) -> Trained:
     """The training of a point again, with changes of the schedule."""
     toy = core_spurious.make_data(point)[0]
-    return train(
-        core_spurious.make_net(point),
-        torch.tensor(toy.x, dtype=torch.float32),
-        torch.tensor((toy.y + 1) // 2),
-        point.schedule.model_copy(update=changes),
-        seed=point.seed,
-    )
+    schedule = point.schedule.model_copy(update=changes)
+    return trained_again(core_spurious.make_net(point), toy, schedule, point.seed)
 
 
 def accuracy(net: MLP, toy: Toy, chosen: np.ndarray | None = None) -> float:
@@ -91,7 +87,7 @@ def result(point):
 
 
 def test_the_same_point_gives_the_same_bits(point, result):
-    assert core_spurious.run(point).digest() == result.digest()
+    assert_repeats(core_spurious, point, result)
 
 
 def test_the_sweep_crosses_strengths_with_p_and_at_the_stated_p_with_noise():
@@ -278,13 +274,11 @@ def test_a_strong_core_is_learned(result):
 @pytest.mark.parametrize("dims", [0, 3])
 def test_a_scratch_folder_takes_the_checkpoint_and_is_left_empty(tmp_path, dims):
     point = config(noise_dims=dims, epochs=30)
-    assert core_spurious.run(point, tmp_path).digest() == core_spurious.run(point).digest()
-    assert list(tmp_path.iterdir()) == []
+    assert_repeats(core_spurious, point, core_spurious.run(point), tmp_path)
 
 
 def test_deeper_points_and_weaker_cores_cost_more(point):
-    assert core_spurious.cost(point) > core_spurious.cost(config(depth=1))
-    assert core_spurious.cost(config(strength=0.03)) > core_spurious.cost(point)
+    assert_costs_grow(core_spurious, config(depth=1), point, config(strength=0.03))
 
 
 def test_the_claims_can_be_taken_from_what_is_stored():
@@ -329,8 +323,7 @@ def test_the_claims_can_be_taken_from_what_is_stored():
     ],
 )
 def test_parameters_out_of_range_are_refused_by_name(field, value):
-    with pytest.raises(ValidationError, match=field):
-        parameters(**{field: value})
+    assert_refused(parameters, field, value)
 
 
 def test_strengths_and_values_of_p_that_a_claim_needs_are_asked_for():

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from experimenting import assert_costs_grow, assert_refused, assert_repeats
 
 from strata.data.toy import plane_grid
 from strata.experiments import ntk_depth
@@ -37,7 +38,7 @@ def result(point):
 
 
 def test_the_same_point_gives_the_same_bits(point, result):
-    assert ntk_depth.run(point).digest() == result.digest()
+    assert_repeats(ntk_depth, point, result)
 
 
 def test_all_depths_of_a_seed_share_their_data_and_no_two_seeds_do():
@@ -90,12 +91,11 @@ def test_only_points_that_differ_in_their_seed_train_together():
 
 def test_deeper_points_cost_more():
     shallow, _, deep, _ = parameters().points()
-    assert ntk_depth.cost(deep) > ntk_depth.cost(shallow)
+    assert_costs_grow(ntk_depth, shallow, deep)
 
 
 def test_a_scratch_folder_takes_the_checkpoint_and_is_left_empty(point, result, tmp_path):
-    assert ntk_depth.run(point, tmp_path).digest() == result.digest()
-    assert list(tmp_path.iterdir()) == []
+    assert_repeats(ntk_depth, point, result, tmp_path)
 
 
 def test_the_label_of_a_class_is_its_logit(point):
@@ -115,3 +115,23 @@ def test_the_default_thread_count_is_left_alone(point):
     before = torch.get_num_threads()
     ntk_depth.run(point)
     assert torch.get_num_threads() == before
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("tasks", []),
+        ("tasks", ["moons"]),
+        ("depths", [6]),
+        ("depths", [1, 5]),
+        ("depths", [6, 1]),
+        ("seeds", 1),
+        ("samples", 10),
+        ("optimizer", "rmsprop"),
+        ("momentum", 1.0),
+        ("grid", 3),
+        ("unknown", 1),
+    ],
+)
+def test_parameters_out_of_range_are_refused_by_name(field, value):
+    assert_refused(parameters, field, value)

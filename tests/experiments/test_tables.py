@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from strata.experiments.tables import ONE_SIDED, curves
+from strata.experiments.tables import ONE_SIDED, check_complete, curves
 from strata.statistics import mean_interval
 
 SEEDS, DEPTHS, STRENGTHS = (3, 0, 11), (2, 10, 1), (0.25, 0.01, 1.0)
@@ -78,10 +78,22 @@ def test_any_missing_net_is_an_error_that_names_the_place(along):
             curves(table.drop(row), "score", along)
 
 
+@pytest.mark.parametrize("along", ["depth", "strength"])
+def test_a_complete_table_passes_and_one_with_a_hole_or_a_twin_does_not(along):
+    table = nets(along=along)
+    check_complete(table, along)
+    check_complete(table.sample(frac=1, random_state=0), along)
+    for row in table.index:
+        with pytest.raises(ValueError, match=f"not complete: a seed lacks a {along}"):
+            check_complete(table.drop(row), along)
+        with pytest.raises(ValueError, match=f"duplicate nets: a seed has two at one {along}"):
+            check_complete(pd.concat([table, table.loc[[row]]]), along)
+
+
 def test_a_net_without_a_number_is_an_error_and_no_gap_in_an_array():
     table = nets()
     table.loc[4, "score"] = np.nan
-    with pytest.raises(ValueError, match="not complete"):
+    with pytest.raises(ValueError, match="not complete: a net lacks its number"):
         curves(table, "score")
 
 

@@ -5,13 +5,13 @@ and yin-yang with a spurious third coordinate.
 """
 
 from collections.abc import Mapping
-from numbers import Integral
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from strata.data.toy import TASKS, Labels, Toy
+from strata.data.checks import check_count
+from strata.data.toy import TASKS, Labels, Toy, signs
 
 SLIDE_AGREEMENT: Mapping[str, float] = MappingProxyType({"A": 0.9, "B": 0.9, "C": 0.0, "D": 0.0})
 """P(spurious sign = label) of each slide setting."""
@@ -90,8 +90,8 @@ def core_spurious(
     >>> toy.x.shape, int(conflicting(toy).sum())
     ((1000, 5), 0)
     """
-    _check_count("n", n, 1)
-    _check_count("noise_dims", noise_dims, 0)
+    check_count("n", n, 1)
+    check_count("noise_dims", noise_dims, 0)
     agreement = _agreement(agreement, shift)
     _check_sizes(
         core_strength=core_strength,
@@ -166,8 +166,8 @@ def slide_setting(
     """
     if name not in SLIDE_AGREEMENT:
         raise ValueError(f"unknown setting {name!r}, use one of {list(SLIDE_AGREEMENT)}")
-    _check_count("n", n, 1)
-    _check_count("noise_dims", noise_dims, 0)
+    check_count("n", n, 1)
+    check_count("noise_dims", noise_dims, 0)
     gamma = SLIDE_GAMMA[name] if gamma is None else gamma
     if not (np.isfinite([gamma, noise]).all() and gamma > 0 and noise >= 0):
         raise ValueError(f"gamma must be > 0 and noise >= 0, not {gamma} and {noise}")
@@ -219,7 +219,7 @@ def yin_yang_spurious(
     >>> toy.x.shape, int(conflicting(toy).sum())
     ((1000, 3), 1000)
     """
-    _check_count("n", n, 1)
+    check_count("n", n, 1)
     agreement = _agreement(agreement, shift)
     _check_sizes(spurious_strength=spurious_strength, spurious_noise=spurious_noise)
     plane = TASKS["yin-yang"].sample(n, rng)
@@ -247,13 +247,13 @@ def conflicting(toy: Toy) -> NDArray[np.bool_]:
 
 
 def _labels_and_signs(n: int, rng: np.random.Generator, agreement: float) -> tuple[Labels, Labels]:
-    y = _signs(rng.random(n) < 0.5)
+    y = signs(rng.random(n) < 0.5)
     return y, _spurious_signs(y, rng, agreement)
 
 
 def _spurious_signs(y: Labels, rng: np.random.Generator, agreement: float) -> Labels:
     # random() is below 1, so that agreement 1 always agrees and agreement 0 never does.
-    return y * _signs(rng.random(len(y)) < agreement)
+    return y * signs(rng.random(len(y)) < agreement)
 
 
 def _beside_noise(
@@ -273,10 +273,6 @@ def _toy(name: str, x: NDArray[np.float64], y: Labels, s: Labels) -> Toy:
     return Toy(name, x, y, {"core": y.copy(), "spurious": s})
 
 
-def _signs(positive: NDArray[np.bool_]) -> Labels:
-    return np.where(positive, 1, -1).astype(np.int64)
-
-
 def _agreement(agreement: float, shift: str) -> float:
     """P(s = y) after the shift."""
     if not 0 <= agreement <= 1:
@@ -285,11 +281,6 @@ def _agreement(agreement: float, shift: str) -> float:
     if shift not in shifted:
         raise ValueError(f"unknown shift {shift!r}, use one of {list(shifted)}")
     return shifted[shift]
-
-
-def _check_count(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be an int of at least {least}, not {value!r}")
 
 
 def _check_sizes(**sizes: float) -> None:

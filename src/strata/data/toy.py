@@ -12,6 +12,8 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
+from strata.data.checks import check_count
+
 Points = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
@@ -30,6 +32,11 @@ class Toy:
 
     def __len__(self) -> int:
         return len(self.y)
+
+    @property
+    def classes(self) -> Labels:
+        """The labels as class indices (n,), as a classifier wants them: 0 for -1 and 1 for +1."""
+        return (self.y + 1) // 2
 
 
 @dataclass(frozen=True)
@@ -51,9 +58,9 @@ class Task:
         Raises
         ------
         ValueError
-            If n < 1.
+            If n is not an int of at least 1.
         """
-        _check_count(n)
+        check_count("n", n, 1)
         x = rng.uniform(-1, 1, size=(n, 2))
         return Toy(self.name, x, self.label(x))
 
@@ -64,7 +71,7 @@ def _disk(name: str, flipped: bool) -> Task:
     def label(points: Points) -> Labels:
         points = _checked(points)
         inside = (points**2).sum(axis=1) < DISK_RADIUS**2
-        return _signs(inside ^ (points[:, 1] > 0) if flipped else inside)
+        return signs(inside ^ (points[:, 1] > 0) if flipped else inside)
 
     def boundary_distance(points: Points) -> Points:
         points = _checked(points)
@@ -87,7 +94,7 @@ def _yin_yang(name: str, centres: tuple[tuple[float, float], ...]) -> Task:
         positive = points[:, 1] <= 0
         for centre in centres:
             positive ^= ((points - centre) ** 2).sum(axis=1) < DISC_RADIUS**2
-        return _signs(positive)
+        return signs(positive)
 
     def boundary_distance(points: Points) -> Points:
         points = _checked(points)
@@ -110,6 +117,11 @@ TASKS: Mapping[str, Task] = MappingProxyType(
         )
     }
 )
+
+
+def signs(positive: NDArray[np.bool_]) -> Labels:
+    """Labels (n,): +1 where the condition holds, -1 elsewhere."""
+    return np.where(positive, 1, -1).astype(np.int64)
 
 
 def plane_grid(side: int) -> Points:
@@ -158,15 +170,6 @@ def split_in_order(toy: Toy, fractions: tuple[float, ...] = (0.6, 0.2, 0.2)) -> 
         )
         for low, high in pairwise(cuts)
     )
-
-
-def _signs(positive: NDArray[np.bool_]) -> Labels:
-    return np.where(positive, 1, -1).astype(np.int64)
-
-
-def _check_count(n: int) -> None:
-    if n < 1:
-        raise ValueError(f"a sample needs at least one point, not {n}")
 
 
 def _checked(points: Points) -> Points:

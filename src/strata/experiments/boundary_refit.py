@@ -17,13 +17,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from strata.data.fingerprint import fingerprint
 from strata.data.spurious import conflicting, yin_yang_spurious
 from strata.data.toy import Toy
+from strata.experiments.probes import logistic_probe
+from strata.experiments.schedules import Depths
 from strata.measures.soft_ranks import covariance_rank
 from strata.measures.transition import transition_layer
 from strata.nets.mlp import MLP
@@ -42,7 +41,6 @@ SHIFTS = {
 }
 """The sets of a point; in the uncorrelated ones the spurious sign is balanced in each class."""
 TEST_POINTS = 4000
-MAX_ITER = 5000
 LEAST_DEEPEST = 4
 
 
@@ -53,7 +51,7 @@ class Parameters(BaseModel):
 
     refit_strengths: list[Annotated[float, Field(gt=0, le=1000)]] = Field(min_length=1)
     refit_agreements: list[Annotated[float, Field(gt=0.5, lt=1)]] = Field(min_length=1)
-    refit_depths: list[Annotated[int, Field(ge=1, le=32)]] = Field(min_length=2)
+    refit_depths: Depths
     refit_seeds: int = Field(ge=2, le=1000)
     refit_samples: int = Field(ge=50, le=100_000)
     refit_points: int = Field(ge=50, le=100_000)
@@ -71,9 +69,9 @@ class Parameters(BaseModel):
 
     @field_validator("refit_depths")
     @classmethod
-    def _growing(cls, depths: list[int]) -> list[int]:
-        if sorted(set(depths)) != depths or depths[-1] < LEAST_DEEPEST:
-            raise ValueError(f"must grow and end at {LEAST_DEEPEST} or more (claim C10)")
+    def _deep_enough(cls, depths: list[int]) -> list[int]:
+        if depths[-1] < LEAST_DEEPEST:
+            raise ValueError(f"must end at {LEAST_DEEPEST} or more (claim C10)")
         return depths
 
     def points(self) -> list[Config]:
@@ -154,12 +152,6 @@ def cost(config: Config) -> float:
     return float(config.schedule.epochs * config.samples * config.width**2 * layers)
 
 
-def refit(h: Matrix, y: NDArray[np.int64]) -> Pipeline:
-    """Fit a logistic regression (L2, C = 1) on the standardised features h (n, d)."""
-    # L-BFGS from zero has no randomness. It stops long before MAX_ITER, and warns if not.
-    return make_pipeline(StandardScaler(), LogisticRegression(max_iter=MAX_ITER)).fit(h, y)
-
-
 def group_accuracies(predicted: NDArray[np.int64], toy: Toy) -> dict[str, float]:
     """Share of right labels among conflicting and agreeing samples, and in the worst (y, s)."""
     right, against = predicted == toy.y, conflicting(toy)
@@ -189,7 +181,7 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     trained = train(
         before,
         torch.tensor(sets["train"].x, dtype=torch.float32),
-        torch.tensor((sets["train"].y + 1) // 2),
+        torch.tensor(sets["train"].classes),
         config.schedule,
         seed=config.seed,
         checkpoint=checkpoint,
@@ -229,7 +221,7 @@ def _refits(net: MLP, sets: dict[str, Toy], fitted_on: str) -> dict[str, list[fl
     layers = zip(*(_representations(net, sets[name].x) for name in used), strict=True)
     rows = []
     for h, h_selection, h_test in layers:
-        model = refit(h, sets[fitted_on].y)
+        model = logistic_probe(h, sets[fitted_on].y)
         chosen = group_accuracies(model.predict(h_selection), sets["selection"])
         tested = group_accuracies(model.predict(h_test), sets["test"])
         rows.append({**tested, "selection": chosen["conflicting"]})

@@ -19,6 +19,7 @@ from torch import nn
 from strata.data.fingerprint import fingerprint
 from strata.data.spurious import conflicting, core_spurious
 from strata.data.toy import Toy
+from strata.experiments.schedules import Depths, Growing
 from strata.measures.soft_ranks import covariance_rank
 from strata.measures.transition import transition_layer
 from strata.nets.mlp import MLP
@@ -40,10 +41,10 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
-    strengths: list[Annotated[float, Field(gt=0, le=100)]] = Field(min_length=2)
-    agreements: list[Annotated[float, Field(ge=0.5, le=1)]] = Field(min_length=2)
-    noise_dims: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(min_length=1)
-    depths: list[Annotated[int, Field(ge=1, le=32)]] = Field(min_length=2)
+    strengths: Growing[Annotated[float, Field(gt=0, le=100)]] = Field(min_length=2)
+    agreements: Growing[Annotated[float, Field(ge=0.5, le=1)]] = Field(min_length=2)
+    noise_dims: Growing[Annotated[int, Field(ge=1, le=100_000)]] = Field(min_length=1)
+    depths: Depths
     seeds: int = Field(ge=2, le=1000)
     training_points: int = Field(ge=50, le=1_000_000)
     width: int = Field(ge=2, le=10_000)
@@ -53,11 +54,7 @@ class Parameters(BaseModel):
     settle: int = Field(ge=0, le=1_000_000)
 
     @model_validator(mode="after")
-    def _ordered(self) -> Parameters:
-        for name in ("strengths", "agreements", "noise_dims", "depths"):
-            values = getattr(self, name)
-            if sorted(set(values)) != values:
-                raise ValueError(f"{name} must grow")
+    def _judged(self) -> Parameters:
         judged = {WEAK_STRENGTH, SWEPT_STRENGTH, STATED_STRENGTH}
         if not judged <= set(self.strengths) or not {STATED_AGREEMENT, 1.0} <= set(self.agreements):
             raise ValueError(
@@ -146,15 +143,15 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     """Train one net, watching its accuracy on conflicting samples."""
     train_set, usual, shifted = make_data(config)
     odd = conflicting(shifted)
+    x, classes = _tensors(shifted)
     asked = {
-        "conflicting": (torch.tensor(shifted.x[odd], dtype=torch.float32), _classes(shifted)[odd]),
-        "agreeing": (torch.tensor(shifted.x[~odd], dtype=torch.float32), _classes(shifted)[~odd]),
-        "usual": (torch.tensor(usual.x, dtype=torch.float32), _classes(usual)),
+        "conflicting": (x[odd], classes[odd]),
+        "agreeing": (x[~odd], classes[~odd]),
+        "usual": _tensors(usual),
     }
     trained = train(
         make_net(config),
-        torch.tensor(train_set.x, dtype=torch.float32),
-        _classes(train_set),
+        *_tensors(train_set),
         config.schedule,
         seed=config.seed,
         checkpoint=scratch / "training.npz" if scratch else None,
@@ -191,8 +188,8 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     return Result(metrics=metrics, arrays=course)
 
 
-def _classes(toy: Toy) -> torch.Tensor:
-    return torch.tensor((toy.y + 1) // 2)
+def _tensors(toy: Toy) -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.tensor(toy.x, dtype=torch.float32), torch.tensor(toy.classes)
 
 
 @torch.no_grad()
@@ -202,5 +199,4 @@ def _accuracy(net: nn.Module, x: torch.Tensor, classes: torch.Tensor) -> float:
 
 @torch.no_grad()
 def _ranks(net: MLP, toy: Toy) -> list[float]:
-    x = torch.tensor(toy.x, dtype=torch.float32)
-    return [covariance_rank(z) for z in net.preactivations(x)]
+    return [covariance_rank(z) for z in net.preactivations(_tensors(toy)[0])]

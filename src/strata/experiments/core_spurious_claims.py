@@ -18,7 +18,7 @@ from strata.experiments.core_spurious import (
     SWEPT_STRENGTH,
     WEAK_STRENGTH,
 )
-from strata.experiments.tables import Curves, curves
+from strata.experiments.tables import Curves, check_complete, curves
 from strata.runs.result import Result
 from strata.statistics import Estimate, mean_interval, ratio_interval
 
@@ -104,7 +104,7 @@ def deepest_by_strength(nets: pd.DataFrame, noise_dims: int = 0) -> pd.DataFrame
     deepest = cell(
         nets, agreement=STATED_AGREEMENT, noise_dims=noise_dims, depth=nets["depth"].max()
     )
-    curves(deepest, "seed", along="strength")  # an error where a seed lacks a strength
+    check_complete(deepest, "strength")
     return deepest
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from strata.data.fingerprint import fingerprint
 from strata.data.spurious import core_spurious
 from strata.data.toy import TASKS, Toy, plane_grid
 from strata.experiments.piped_kernel import piped_accuracies
+from strata.experiments.schedules import DepthParameters
 from strata.measures.cka import cka_map
 from strata.measures.ntk import layerwise_ntk
 from strata.measures.soft_ranks import (
@@ -46,32 +47,22 @@ REGIONS = {"yin-yang": (1.0, 1.0), "disk": (1.0, 1.0), "core-spurious": (1.0, 8.
 TaskName = Literal["yin-yang", "disk", "core-spurious", "core-spurious-noise"]
 
 
-class Parameters(BaseModel):
+class Parameters(DepthParameters):
     """What the chapter's notebook can be given, with the allowed ranges."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     tasks: list[TaskName] = Field(min_length=1)
-    depths: list[Annotated[int, Field(ge=1, le=32)]] = Field(min_length=2)
-    seeds: int = Field(ge=2, le=1000)
     training_points: int = Field(ge=50, le=1_000_000)
     core_training_points: int = Field(ge=50, le=1_000_000)
     noise_dims: int = Field(ge=1, le=100_000)
-    width: int = Field(ge=2, le=10_000)
-    optimizer: Literal["adam", "sgd"]
-    learning_rate: float = Field(gt=0, le=10)
-    momentum: float = Field(ge=0, lt=1)
-    epochs: int = Field(ge=1, le=1_000_000)
-    patience: int = Field(ge=1, le=1_000_000)
     kernel_points: int = Field(ge=20, le=20_000)
     test_points: int = Field(ge=MEASURED_POINTS, le=1_000_000)
 
     @field_validator("depths")
     @classmethod
-    def _growing(cls, depths: list[int]) -> list[int]:
-        if sorted(set(depths)) != depths or not depths[0] < LEAST_DEEPEST <= depths[-1]:
+    def _shallow_and_deep(cls, depths: list[int]) -> list[int]:
+        if not depths[0] < LEAST_DEEPEST <= depths[-1]:
             raise ValueError(
-                f"must grow, begin below {LEAST_DEEPEST} and end there or above (claims C6, C6d)"
+                f"must begin below {LEAST_DEEPEST} and end there or above (claims C6, C6d)"
             )
         return depths
 
@@ -83,13 +74,7 @@ class Parameters(BaseModel):
 
     def points(self) -> list[Config]:
         """Every net of the sweep, seeds innermost."""
-        schedule = Schedule(
-            optimizer=self.optimizer,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            epochs=self.epochs,
-            patience=self.patience,
-        )
+        schedule = self.schedule()
         return [
             Config(
                 task=task,
@@ -156,7 +141,7 @@ def cost(config: Config) -> float:
 def run(config: Config, scratch: Path | None = None) -> Result:
     """Train one net and measure its layers before and after."""
     train_set, test_set = make_data(config)
-    x, y = torch.tensor(train_set.x, dtype=torch.float32), torch.tensor((train_set.y + 1) // 2)
+    x, y = torch.tensor(train_set.x, dtype=torch.float32), torch.tensor(train_set.classes)
     checkpoint = scratch / "training.npz" if scratch else None
     before = make_net(config)
     trained = train(
@@ -166,7 +151,7 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     held_out = torch.tensor(test_set.x)
     with torch.no_grad():
         decisions = net(held_out).argmax(dim=1).numpy()
-    correct = decisions == (test_set.y + 1) // 2
+    correct = decisions == test_set.classes
     start, start_maps = _describe(before, held_out[:MEASURED_POINTS])
     end, maps = _describe(net, held_out[:MEASURED_POINTS])
     metrics = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from strata.experiments.tables import ONE_SIDED, Curves, curves
+from strata.experiments.tables import ONE_SIDED, Curves, check_complete, curves
 from strata.runs.result import Result
 from strata.statistics import (
     Estimate,
@@ -64,7 +64,7 @@ def _by_seed(nets: pd.DataFrame, value: str | Callable[[pd.Series], float]) -> C
 
 def _rank_curves(nets: pd.DataFrame, column: str) -> list[Curves]:
     """The curves (seeds, maps) of each depth, depths growing."""
-    curves(nets, lambda net: net["seed"])  # an error where a seed lacks a depth
+    check_complete(nets)
     return [by_map(group, column) for _, group in nets.groupby("depth")]
 
 
@@ -82,9 +82,10 @@ def peak_map(nets: pd.DataFrame) -> Estimate:
 
 def _log_at_peak(ranks: Sequence[Curves], values: Sequence[Curves]) -> Curves:
     """Log of values at the place where the *other* seeds' mean curve peaks; mean over depths."""
-    logs = []
-    for curve, value in zip(ranks, values, strict=True):
-        logs.append(np.log(value[np.arange(len(value)), held_out_peak(curve)]))
+    logs = [
+        np.log(value[np.arange(len(value)), held_out_peak(curve)])
+        for curve, value in zip(ranks, values, strict=True)
+    ]
     return np.mean(logs, axis=0)
 
 

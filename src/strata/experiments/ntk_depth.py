@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from strata.data.fingerprint import fingerprint
 from strata.data.toy import TASKS, Toy, plane_grid, split_in_order
+from strata.experiments.schedules import DepthParameters
 from strata.measures.alignment import cumulative_alignment, edge_energy, kernel_target_alignment
 from strata.measures.ntk import empirical_ntk, layerwise_ntk
 from strata.measures.rank import soft_rank, top_share
@@ -34,40 +35,23 @@ LEAST_DEEPEST = 6
 TaskName = Literal["disk", "disk-flipped", "yin-yang", "yin-yang-2"]
 
 
-class Parameters(BaseModel):
+class Parameters(DepthParameters):
     """What the chapter's notebook can be given, with the allowed ranges."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
     tasks: list[TaskName] = Field(min_length=1)
-    depths: list[Annotated[int, Field(ge=1, le=32)]] = Field(min_length=2)
-    seeds: int = Field(ge=2, le=1000)
     samples: int = Field(ge=50, le=1_000_000)
-    width: int = Field(ge=2, le=10_000)
-    optimizer: Literal["adam", "sgd"]
-    learning_rate: float = Field(gt=0, le=10)
-    momentum: float = Field(ge=0, lt=1)
-    epochs: int = Field(ge=1, le=1_000_000)
-    patience: int = Field(ge=1, le=1_000_000)
     grid: int = Field(ge=4, le=200)
 
     @field_validator("depths")
     @classmethod
-    def _growing(cls, depths: list[int]) -> list[int]:
-        if sorted(set(depths)) != depths or depths[-1] < LEAST_DEEPEST:
-            raise ValueError(f"must grow and end at {LEAST_DEEPEST} or more (claim C3b)")
+    def _deep_enough(cls, depths: list[int]) -> list[int]:
+        if depths[-1] < LEAST_DEEPEST:
+            raise ValueError(f"must end at {LEAST_DEEPEST} or more (claim C3b)")
         return depths
 
     def points(self) -> list[Config]:
         """Every net of the sweep, seeds innermost."""
-        schedule = Schedule(
-            optimizer=self.optimizer,
-            lr=self.learning_rate,
-            momentum=self.momentum,
-            epochs=self.epochs,
-            batch_size=None,
-            patience=self.patience,
-        )
+        schedule = self.schedule()
         return [
             Config(
                 task=task,
@@ -157,11 +141,7 @@ def run_many(configs: Sequence[Config]) -> list[Result]:
 
 def _tensors(config: Config) -> tuple[torch.Tensor, torch.Tensor]:
     train_set = make_data(config)[0]
-    return torch.tensor(train_set.x, dtype=torch.float32), _classes(train_set.y)
-
-
-def _classes(y: np.ndarray) -> torch.Tensor:
-    return torch.tensor((y + 1) // 2)
+    return torch.tensor(train_set.x, dtype=torch.float32), torch.tensor(train_set.classes)
 
 
 def _measure(config: Config, before: MLP, trained: Trained) -> Result:
@@ -175,7 +155,7 @@ def _measure(config: Config, before: MLP, trained: Trained) -> Result:
     test = make_data(config)[2]
     with torch.no_grad():
         logits = trained.net(grid)
-        wrong = trained.net(torch.tensor(test.x)).argmax(dim=1) != _classes(test.y)
+        wrong = trained.net(torch.tensor(test.x)).argmax(dim=1) != torch.tensor(test.classes)
     metrics = {
         "epochs": trained.epochs,
         "stop": trained.stop,

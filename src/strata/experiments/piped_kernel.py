@@ -10,11 +10,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from sklearn.kernel_ridge import KernelRidge
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from strata.data.toy import Toy
+from strata.experiments.probes import logistic_probe
 from strata.measures.ntk import empirical_ntk
 from strata.nets.mlp import MLP
 
@@ -75,8 +73,7 @@ def piped_accuracies(
         for name, tunnel in tunnels.items():
             answers = _regression(tunnel, h, y, h_test)
             found[name].append(float((np.sign(answers) == truth).mean()))
-        probe = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000))
-        probe.fit(h.numpy(), y)
+        probe = logistic_probe(h.numpy(), y)
         found["probe"].append(float((probe.predict(h_test.numpy()) == truth).mean()))
     return found
 

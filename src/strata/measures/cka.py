@@ -9,6 +9,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from strata.measures.inputs import samples
+
 Kind = Literal["linear", "debiased", "rbf"]
 
 _LEAST_SAMPLES = {"linear": 2, "debiased": 4, "rbf": 2}
@@ -278,15 +280,9 @@ def _features(layers: Sequence[ArrayLike | Tensor], least: int) -> list[Tensor]:
 
 
 def _centred(index: int, layer: ArrayLike | Tensor) -> Tensor:
-    layer = layer.detach().cpu() if isinstance(layer, Tensor) else torch.from_numpy(np.array(layer))
-    if layer.ndim == 0 or layer.numel() == 0:
-        raise ValueError(f"layer {index} must have rows and not be empty: {tuple(layer.shape)}")
-    if layer.is_complex():
-        raise ValueError(f"layer {index} is complex")
-    if not layer.isfinite().all():
-        raise ValueError(f"layer {index} holds NaN or infinite values")
+    layer = samples(f"layer {index}", layer).cpu()
     rounding = 4 * torch.finfo(layer.dtype).eps if layer.is_floating_point() else 0.0
-    x = _scaled(layer.double().reshape(len(layer), -1))
+    x = _scaled(layer.double())
     low, high = x.aminmax(dim=0)
     varies = high - low > rounding * torch.maximum(low.abs(), high.abs())
     x = _scaled((x - x.mean(dim=0)) * varies)

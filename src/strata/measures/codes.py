@@ -1,13 +1,13 @@
 """Codes with a fixed dictionary: non-negative least squares, for many images at once."""
 
 import warnings
-from numbers import Integral
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from strata.measures.inputs import check_positive, float_matrix
 from strata.measures.nonnegative import solve
 
 
@@ -121,7 +121,7 @@ def kkt_residual(
     0.25
     """
     x, atoms = _pair(x, atoms)
-    codes = matrix("codes", codes)
+    codes = float_matrix("codes", codes)
     if codes.shape != (len(x), len(atoms)):
         expected = (len(x), len(atoms))
         raise ValueError(f"codes must have shape {expected}, not {tuple(codes.shape)}")
@@ -165,7 +165,8 @@ def relative_error(
     >>> relative_error([[3.0, 4.0]], [[3.0]], [[1.0, 0.0]])
     0.8
     """
-    a, z, d = matrix("activations", activations), matrix("codes", codes), matrix("atoms", atoms)
+    a, z = float_matrix("activations", activations), float_matrix("codes", codes)
+    d = float_matrix("atoms", atoms)
     if z.shape != (len(a), len(d)) or d.shape[1] != a.shape[1]:
         shapes = ", ".join(str(tuple(x.shape)) for x in (a, z, d))
         raise ValueError(f"activations, codes and atoms do not fit: {shapes}")
@@ -182,30 +183,8 @@ def relative_error(
 # -- inputs ----------------------------------------------------------------------------------------
 
 
-def matrix(name: str, value: ArrayLike | Tensor) -> Tensor:
-    """The value as a matrix in float32 or float64, without gradient; ValueError if it cannot be."""
-    value = value.detach() if isinstance(value, Tensor) else torch.from_numpy(np.array(value))
-    if value.is_complex():
-        raise ValueError(f"{name} is complex")
-    if value.ndim != 2 or value.numel() == 0:
-        raise ValueError(f"{name} must be a matrix and not empty, not of shape {(*value.shape,)}")
-    if value.dtype in (torch.float16, torch.bfloat16):
-        value = value.float()
-    elif value.dtype != torch.float32:
-        value = value.double()
-    if not value.isfinite().all():
-        raise ValueError(f"{name} holds NaN or infinite values")
-    return value
-
-
-def check_positive(name: str, value: int) -> None:
-    """Refuse what is not a whole number from 1, with a ValueError."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
-        raise ValueError(f"{name} must be a positive int, not {value!r}")
-
-
 def _pair(x: ArrayLike | Tensor, atoms: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
-    x, atoms = matrix("x", x), matrix("atoms", atoms)
+    x, atoms = float_matrix("x", x), float_matrix("atoms", atoms)
     if x.shape[1] != atoms.shape[1]:
         raise ValueError(f"x has {x.shape[1]} columns, atoms have {atoms.shape[1]}")
     return x, atoms.to(x.device)

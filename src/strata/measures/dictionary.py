@@ -8,9 +8,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from strata.measures.codes import check_positive, matrix
+from strata.measures.inputs import check_count, check_positive, float_matrix
 from strata.measures.nonnegative import RELAXATION, sweep
-from strata.measures.rank import check_count
 
 _MEAN = 0.2  # of the mean row in an atom's start
 
@@ -259,7 +258,7 @@ def _revive(
 
 
 def _non_negative(name: str, value: ArrayLike | Tensor) -> Tensor:
-    value = matrix(name, value)
+    value = float_matrix(name, value)
     if (least := value.min().item()) < 0:
         raise ValueError(f"{name} must not be negative, but go down to {least:.3g}")
     return value

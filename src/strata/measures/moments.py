@@ -7,10 +7,11 @@ float64 would take more memory than all that is computed from it.
 import math
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
+
+from strata.measures.inputs import samples
 
 _CHUNK = 2**21  # entries that are held in float64 at a time
 _PANEL = 256  # rows of a Gram matrix that are computed at a time, from its diagonal onwards
@@ -18,10 +19,10 @@ _PANEL = 256  # rows of a Gram matrix that are computed at a time, from its diag
 
 def samples_and_targets(x: ArrayLike | Tensor, z: ArrayLike | Tensor) -> tuple[Tensor, Tensor]:
     """Both as matrices with a row per sample, on the device of `x`; errors name what is wrong."""
-    samples, targets = _matrix("x", x), _matrix("z", z)
-    if len(samples) != len(targets):
-        raise ValueError(f"x has {len(samples)} samples, z has {len(targets)}")
-    return samples, targets.to(samples.device)
+    features, targets = samples("x", x), samples("z", z)
+    if len(features) != len(targets):
+        raise ValueError(f"x has {len(features)} samples, z has {len(targets)}")
+    return features, targets.to(features.device)
 
 
 @dataclass(frozen=True)
@@ -103,18 +104,3 @@ def _add_gram(gram: Tensor, rows: Tensor) -> None:
 
 def _mirrored(gram: Tensor) -> Tensor:
     return gram.triu_() + gram.triu(1).T
-
-
-def _matrix(name: str, values: ArrayLike | Tensor) -> Tensor:
-    if not isinstance(values, Tensor):
-        array = np.asarray(values)
-        # Torch warns of arrays that must not be written to.
-        values = torch.from_numpy(array if array.flags.writeable else array.copy())
-    result = values.detach()
-    if result.ndim == 0 or result.numel() == 0:
-        raise ValueError(f"{name} must have rows and not be empty: {tuple(result.shape)}")
-    if result.is_complex():
-        raise ValueError(f"{name} is complex")
-    if not torch.stack(result.aminmax()).isfinite().all():  # NaN passes through both
-        raise ValueError(f"{name} holds NaN or infinite values")
-    return result.reshape(len(result), -1)

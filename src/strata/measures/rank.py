@@ -4,11 +4,11 @@ A spectrum is a vector of eigenvalues of a positive semi-definite matrix, or of 
 The soft ranks of the two differ, as singular values are square roots: say which one you plot.
 """
 
-from numbers import Integral
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
+
+from strata.measures.inputs import check_count
 
 NEGATIVE_TOLERANCE = 1e-6
 """Negative values down to minus this share of the largest count as zero.
@@ -184,9 +184,3 @@ def _non_negative(spectrum: ArrayLike | Tensor) -> NDArray[np.float64]:
     if s.min() < -NEGATIVE_TOLERANCE * max(largest, 0.0):
         raise ValueError(f"the spectrum has the negative value {s.min():.3g} beside {largest:.3g}")
     return np.clip(s, 0.0, None) / largest if largest > 0 else np.zeros_like(s)
-
-
-def check_count(k: int, n: int) -> None:
-    """Refuse a count that is not a whole number from 1 to n, with a ValueError."""
-    if isinstance(k, bool) or not isinstance(k, Integral) or not 1 <= k <= n:
-        raise ValueError(f"k must be an int in 1..{n}, not {k!r}")

@@ -20,6 +20,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from strata.measures.inputs import real_matrix
 from strata.measures.rank import soft_rank
 from strata.measures.spectrum import eigenvalues, singular_values
 
@@ -65,7 +66,7 @@ def covariance_rank(z: ArrayLike | Tensor) -> float:
     >>> round(covariance_rank([[2.0, -2.0], [-1.0, 1.0], [3.0, -3.0]]), 12)
     1.0
     """
-    z = _matrix(z)
+    z = _layer(z)
     if len(z) < 2:
         raise ValueError("one sample has no covariance")
     # Less the first row first: a constant feature is then zero to the last bit. Half of each row,
@@ -114,7 +115,7 @@ def singular_value_rank(z: ArrayLike | Tensor) -> float:
     >>> round(singular_value_rank([[3.0, 0.0], [0.0, 3.0], [0.0, 0.0]]), 12)
     2.0
     """
-    z = _unit_size(_matrix(z))
+    z = _unit_size(_layer(z))
     return soft_rank(_without_rounding(singular_values(z), max(z.shape)))
 
 
@@ -214,7 +215,7 @@ def effective_weight_rank(weights: Sequence[ArrayLike | Tensor]) -> float:
     >>> round(effective_weight_rank([last, first]), 12)
     1.0
     """
-    factors = [_matrix(weight) for weight in weights]
+    factors = [real_matrix(f"factor {i}", weight).double() for i, weight in enumerate(weights)]
     if not factors:
         raise ValueError("a product needs at least one factor")
     for left, right in pairwise(factors):
@@ -234,16 +235,8 @@ def effective_weight_rank(weights: Sequence[ArrayLike | Tensor]) -> float:
     return singular_value_rank(product)
 
 
-def _matrix(values: ArrayLike | Tensor) -> Tensor:
-    """The values as a float64 matrix, on the device where they are."""
-    z = values.detach() if isinstance(values, Tensor) else torch.from_numpy(np.array(values))
-    if z.ndim != 2 or z.numel() == 0:
-        raise ValueError(f"expected a matrix that is not empty, not of shape {tuple(z.shape)}")
-    if z.is_complex():
-        raise ValueError("the matrix is complex")
-    if not z.isfinite().all():
-        raise ValueError("the matrix holds NaN or infinite values")
-    return z.double()
+def _layer(values: ArrayLike | Tensor) -> Tensor:
+    return real_matrix("the layer", values).double()
 
 
 def _unit_size(z: Tensor) -> Tensor:

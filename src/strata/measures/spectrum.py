@@ -5,7 +5,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from strata.measures.rank import check_count
+from strata.measures.inputs import check_count, real_matrix
 
 
 def eigenvalues(kernel: ArrayLike | Tensor) -> NDArray[np.float64]:
@@ -105,25 +105,12 @@ def singular_values(matrix: ArrayLike | Tensor) -> NDArray[np.float64]:
     >>> [round(float(value), 12) for value in singular_values([[3.0, 0.0], [0.0, -4.0]])]
     [4.0, 3.0]
     """
-    return torch.linalg.svdvals(_matrix(matrix).double()).cpu().numpy()
-
-
-def _matrix(matrix: ArrayLike | Tensor) -> Tensor:
-    result = matrix.detach() if isinstance(matrix, Tensor) else torch.from_numpy(np.array(matrix))
-    if result.ndim != 2 or result.numel() == 0:
-        raise ValueError(
-            f"expected a matrix that is not empty, not an array of shape {tuple(result.shape)}"
-        )
-    if result.is_complex():
-        raise ValueError("the matrix is complex")
-    if not result.isfinite().all():
-        raise ValueError("the matrix holds NaN or infinite values")
-    return result
+    return torch.linalg.svdvals(real_matrix("the matrix", matrix).double()).cpu().numpy()
 
 
 def _symmetric(kernel: ArrayLike | Tensor) -> Tensor:
     """The kernel in float64, its rounding-size asymmetry averaged out."""
-    k = _matrix(kernel)
+    k = real_matrix("the kernel", kernel)
     if k.shape[0] != k.shape[1]:
         raise ValueError(f"a kernel must be square, not of shape {tuple(k.shape)}")
     eps = torch.finfo(k.dtype).eps if k.is_floating_point() else 0.0

@@ -8,12 +8,12 @@ independent but for a spurious one, which goes along with the label, if asked fo
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from numbers import Integral
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
+from strata.data.checks import check_count
 from strata.data.shapes.factors import (
     FACTORS,
     Names,
@@ -130,8 +130,8 @@ def make_shapes(
     >>> np.bincount(shapes.factors["shape"]).tolist(), shapes.names["shape"]
     ([288, 288, 288, 288], ('disc', 'square', 'triangle', 'cross'))
     """
-    _check_count("n", n, 1)
-    _check_count("size", size, MIN_SIZE)
+    check_count("n", n, 1)
+    check_count("size", size, MIN_SIZE)
     if partner not in ("next", RING, None):
         raise ValueError(f"unknown partner {partner!r}, use 'next', 'ring' or None")
     names = chosen_levels(partner is not None, levels or {})
@@ -260,8 +260,3 @@ def _scene(
         level=factors["level"],
         phases=phases,
     )
-
-
-def _check_count(name: str, value: int, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be an int of at least {least}, not {value!r}")
