@@ -211,6 +211,7 @@ def sweep(
         index, count = _shard(shard)
         notebook = _select([name])[0]
         parameters = resolve(notebook, profile, project_root())
+        _require_data([notebook], profile)
         shares = [
             (module, take(module, configs, index, count))
             for module, configs in points(notebook, parameters)

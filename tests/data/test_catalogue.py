@@ -29,7 +29,10 @@ def test_a_set_of_the_readers_is_found_or_says_what_to_do(tmp_path, monkeypatch)
 
 
 def test_the_command_lists_what_is_here_and_what_is_not(strata, project_copy):
-    done = strata(project_copy, "data", env={"STRATA_DATA": str(project_copy / "nowhere")})
+    nowhere = {"STRATA_DATA": str(project_copy / "nowhere"), "STRATA_IMAGES": ""}
+    done = strata(project_copy, "data", env=nowhere)
     assert done.returncode == 0
-    assert "nowhere, which does not exist" in done.stdout
+    for name in ("CIFAR-10", "ImageNet"):
+        assert f"{name} is not here: STRATA_DATA names {nowhere['STRATA_DATA']}" in done.stdout
+    assert "own images is not here: STRATA_IMAGES is not set" in done.stdout
     assert all(name in done.stdout for name in catalogue())

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import nbformat
 
-from strata.book.profiles import Notebook, check_complete, resolve
+from strata.book.data import data_parts_beside
+from strata.book.profiles import Notebook, check_complete, points, resolve
 from strata.book.prose import prose_problems
 from strata.book.record import (
     METADATA,
@@ -25,6 +26,7 @@ from strata.book.record import (
     require_complete,
 )
 from strata.claims import load_claims
+from strata.data.images.location import DataError
 
 State = Literal["fresh", "stale", "missing", "half-run"]
 
@@ -39,6 +41,8 @@ class Status:
     why: str = ""
     declared: str | None = None
     record: Record | None = None
+    absent: tuple[str, ...] = ()
+    """Data sets that are not here, so that their images could not be compared."""
 
     @property
     def acceptable(self) -> bool:
@@ -49,8 +53,9 @@ class Status:
         """One line for the terminal."""
         state = f"stale ({self.why})" if self.state == "stale" else self.state
         why = f": {self.why}" if self.why and self.state != "stale" else ""
+        absent = f"; {_not_compared(self.absent)}" if self.absent else ""
         declared = f" [declared: {self.declared}]" if self.declared else ""
-        return f"{self.notebook:<24} {self.profile:<6} {state}{why}{declared}"
+        return f"{self.notebook:<24} {self.profile:<6} {state}{why}{absent}{declared}"
 
 
 def status_of(notebook: Notebook, profile: str, root: Path) -> Status:
@@ -68,11 +73,35 @@ def status_of(notebook: Notebook, profile: str, root: Path) -> Status:
             raise RecordError("the notebook and the record beside it are of different runs")
     except (RecordError, ValueError) as error:
         return Status(name, profile, "half-run", str(error))
-    parts = key_parts(notebook, resolve(notebook, profile, root), root)
+    try:
+        parts, absent = _parts_beside(record, notebook, profile, root)
+    except DataError as error:
+        return Status(name, profile, "stale", f"changed: data, {error}", declared, record)
     if key_of(parts) == record.key:
-        return Status(name, profile, "fresh", record=record)
+        return Status(name, profile, "fresh", record=record, absent=absent)
     why = ", ".join(changes(record.key_parts, parts))
-    return Status(name, profile, "stale", f"changed: {why}", declared, record)
+    return Status(name, profile, "stale", f"changed: {why}", declared, record, absent)
+
+
+def _parts_beside(
+    record: Record, notebook: Notebook, profile: str, root: Path
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The parts of the key as it is now, those of data that are not here from the record.
+
+    Also the names of these data.
+    """
+    parameters = resolve(notebook, profile, root)
+    recorded = record.key_parts["data"]
+    data, absent = data_parts_beside(points(notebook, parameters), recorded)
+    return key_parts(notebook, parameters, root, data), absent
+
+
+def _not_compared(absent: tuple[str, ...]) -> str:
+    one = len(absent) == 1
+    return (
+        f"{' and '.join(absent)} {'is' if one else 'are'} not here, so "
+        f"{'its' if one else 'their'} images were not compared"
+    )
 
 
 def check_sources(notebooks: Sequence[Notebook], root: Path) -> list[str]:
@@ -93,8 +122,13 @@ def _reference_problems(notebook: Notebook, root: Path) -> list[str]:
     for profile in set(notebook.profiles) - set(TRACKED):
         path = reference_path(root, profile, notebook.name)
         if path.exists():
-            parts = key_parts(notebook, resolve(notebook, profile, root), root)
-            if why := changes(load_record(path).key_parts, parts):
+            record = load_record(path)
+            try:
+                parts, _ = _parts_beside(record, notebook, profile, root)
+                why = changes(record.key_parts, parts)
+            except DataError as error:
+                why = [f"data, {error}"]
+            if why:
                 problems.append(
                     f"{notebook.name}: the tracked record of {profile} is stale "
                     f"(changed: {', '.join(why)}): strata verify --profile {profile} --accept"

@@ -13,6 +13,7 @@ from typing import Any
 from nbformat import NotebookNode, v4
 
 from strata.book.check import Status
+from strata.book.data import sources
 from strata.book.record import Record
 from strata.claims import verdict_slug
 
@@ -62,6 +63,8 @@ def header(record: Record, status: Status) -> str:
         "key": record.key[:12],
         "parameters": ", ".join(f"{k} = {_short(v)}" for k, v in record.parameters.items()),
     }
+    if names := sources(record.key_parts["data"]):
+        facts["data"] = "; ".join(names)
     items = "".join(
         f"<div><dt>{name}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items()
     )

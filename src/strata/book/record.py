@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import platform
@@ -18,6 +17,7 @@ import nbformat
 import yaml
 from nbformat import NotebookNode
 
+from strata.book.data import Part, data_change, data_parts, hash_of
 from strata.book.profiles import Notebook, points
 from strata.claims import CLAIM_MIME
 from strata.report import GLUE_PREFIX, NUMBER_MIME, POINTS_MIME
@@ -80,37 +80,52 @@ def load_record(path: Path) -> Record:
         raise RecordError(f"the record {path} is damaged: {error}") from error
 
 
-def key_parts(notebook: Notebook, parameters: Mapping[str, Any], root: Path) -> dict[str, Any]:
+def key_parts(
+    notebook: Notebook,
+    parameters: Mapping[str, Any],
+    root: Path,
+    data: Mapping[str, Part] | None = None,
+) -> dict[str, Any]:
     """What decides the outcome of a run, part by part, without running it.
+
+    Parameters
+    ----------
+    notebook, parameters, root
+        What would run, with what, and where the project is.
+    data
+        Fingerprints of the data by experiment; if not given, those of the data that are here.
 
     Returns
     -------
     dict
         ``code`` (hash of the code cells), ``parameters``, ``sources`` (hash by file), ``data``
         (fingerprints by experiment, and the published figures), ``claims``, ``constraints``.
+
+    Raises
+    ------
+    DataError
+        `data` is not given, and a data set is not here or damaged.
     """
     node = nbformat.read(notebook.source(root), as_version=4)
     code = [cell.source for cell in node.cells if cell.cell_type == "code"]
     modules = imported_modules("\n".join(_plain_python(cell) for cell in code))
     claims = _read_yaml(root / "book" / "claims.yml")["claims"]
     published = _read_yaml(root / "book" / "published.yml")
-    data = {
-        module.__name__: _hash(sorted({module.data_fingerprint(p) for p in configs}))
-        for module, configs in points(notebook, parameters)
-    }
+    if data is None:
+        data = data_parts(points(notebook, parameters))
     return {
-        "code": _hash(code),
+        "code": hash_of(code),
         "parameters": dict(parameters),
         "sources": source_files(modules | {m.__name__ for m in notebook.modules()}),
-        "data": data | {"book/published.yml": _hash(published.get(notebook.study))},
-        "claims": _hash(_criteria(claims, notebook.name)),
-        "constraints": _hash((root / "constraints.txt").read_text(encoding="utf-8")),
+        "data": {**data, "book/published.yml": hash_of(published.get(notebook.study))},
+        "claims": hash_of(_criteria(claims, notebook.name)),
+        "constraints": hash_of((root / "constraints.txt").read_text(encoding="utf-8")),
     }
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
     """One key for all parts."""
-    return _hash(parts)[:32]
+    return hash_of(parts)[:32]
 
 
 def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
@@ -121,10 +136,12 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
         if before == after:
             continue
         if isinstance(before, dict) and isinstance(after, dict):
-            names = sorted(set(before) | set(after))
-            label = "parameter " if part == "parameters" else ""
-            prefix = "src/strata/" if part == "sources" else ""
-            found += [f"{label}{prefix}{n}" for n in names if before.get(n) != after.get(n)]
+            names = [n for n in sorted(set(before) | set(after)) if before.get(n) != after.get(n)]
+            if part == "data":
+                found += [data_change(n, before.get(n), after.get(n)) for n in names]
+                continue
+            prefix = {"parameters": "parameter ", "sources": "src/strata/"}.get(part, "")
+            found += [f"{prefix}{n}" for n in names]
         else:
             found.append({"code": "code cells", "claims": "book/claims.yml"}.get(part, part))
     return found
@@ -258,8 +275,3 @@ def _criteria(claims: Mapping[str, Any], notebook: str) -> dict[str, Any]:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
-
-
-def _hash(value: object) -> str:
-    text = json.dumps(value, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode()).hexdigest()

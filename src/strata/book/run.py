@@ -31,6 +31,7 @@ from strata.book.record import (
     run_facts,
 )
 from strata.book.watch import Watch, end_children, end_tree
+from strata.data.images.location import absolute_locations
 from strata.progress import follow
 from strata.sweep import worker_count
 
@@ -130,7 +131,7 @@ class Setting:
         }
         if self.store is not None:
             extra["STRATA_STORE"] = str(self.store)
-        return os.environ | extra
+        return os.environ | absolute_locations() | extra
 
 
 def run(jobs: list[Job], setting: Setting) -> list[Outcome]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from strata.data.fingerprint import fingerprint
 from strata.data.images.cifar import find_cifar10
+from strata.data.images.location import find_imagenet, find_own
 from strata.data.shapes import make_shapes
 from strata.data.spurious import (
     SLIDE_AGREEMENT,
@@ -68,6 +69,8 @@ def catalogue() -> dict[str, DataSet]:
         ),
         DataSet("shapes", "images with known factors", _shapes),
         DataSet("cifar10", "photographs, 32 x 32", find=find_cifar10),
+        DataSet("imagenet", "photographs, 1,000 classes", find=find_imagenet),
+        DataSet("own", "images of your own", find=find_own),
     ]
     return {entry.name: entry for entry in sets}
 

@@ -12,15 +12,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from torch import Tensor, nn
 
 from strata.data.fingerprint import fingerprint
-from strata.data.images import ImageSet
-from strata.data.images.cifar import load_cifar10
+from strata.data.images.named import photographs
 from strata.data.shapes import make_shapes, task
 from strata.nets.resnet import resnet50
 from strata.nets.taps import activations
@@ -189,10 +187,8 @@ def _load(data: DataName, seed: int, size: int, train: int, held_out: int) -> Im
         return Images(
             pixels[:train], y[:train], pixels[train:], y[train:], classes, "shapes", factors
         )
-    first, second = (
-        photographs(data, split, n, size, rng)
-        for split, n in (("train", train), ("test", held_out))
-    )
+    first = photographs(data, train, rng, size=size)
+    second = photographs(data, held_out, rng, size=size, held_out=True)
     return Images(
         *(torch.from_numpy(a) for s in (first, second) for a in (s.images, s.labels)),
         classes=first.classes,
@@ -201,19 +197,9 @@ def _load(data: DataName, seed: int, size: int, train: int, held_out: int) -> Im
     )
 
 
-def photographs(
-    data: DataName, split: Literal["train", "test"], n: int, size: int, rng: np.random.Generator
-) -> ImageSet:
-    """Draw n photographs of a split, balanced by class; where there is no test split, of val.
-
-    Raises
-    ------
-    DataError
-        The data set is not here, or its images have another size and cannot be brought to it.
-    """
-    if data != "cifar10":
-        raise NotImplementedError(data)
-    return load_cifar10(split).subset(n, rng)
+def data_source(config: Config) -> str:
+    """What a page calls the images of a net."""
+    return load(config).source
 
 
 def data_fingerprint(config: Config) -> str:

@@ -17,10 +17,10 @@ def _check_growth(values: list[_Value]) -> list[_Value]:
     return values
 
 
+# A list of a sweep, in which each value is above the one before.
 Growing = Annotated[list[_Value], AfterValidator(_check_growth)]
-"""A list of a sweep, in which each value is above the one before."""
+# Numbers of hidden layers.
 Depths = Annotated[Growing[Annotated[int, Field(ge=1, le=32)]], Field(min_length=2)]
-"""Numbers of hidden layers."""
 
 
 class DepthParameters(BaseModel):

@@ -20,14 +20,16 @@ _PARTS = ("experiment", "config", "source", "data", "versions")
 class Experiment(Protocol):
     """What a module in ``strata.experiments`` offers to a sweep.
 
-    Two more functions are optional. ``stack_key(config) -> Hashable | None``: points with the
+    Some functions are optional. ``stack_key(config) -> Hashable | None``: points with the
     same key may be computed together (None: alone). ``run_many(configs) -> list[Result]``
     computes them so, equal to `run` within the rounding of the dtype.
 
-    Instead of those, an experiment may rest on points of others: ``needs(config)`` lists them as
+    Instead of stacks, an experiment may rest on points of others: ``needs(config)`` lists them as
     pairs (experiment, config). They are computed first, alone, and ``run(config, scratch=None, *,
     given)`` takes their results in that order. They are no part of the key: what decides them is
     in the config, the source files and the data of the point that needs them.
+
+    ``data_source(config) -> str`` is what a page calls the data: "CIFAR-10, JPEG copy".
     """
 
     __name__: str

@@ -263,7 +263,7 @@ def test_official_files_come_before_copies_and_two_archives_leave_a_doubt(tmp_pa
         (tmp_path / name).write_bytes(b"")
     assert find_cifar10() == tmp_path / "cifar10-jpeg.tar.xz"
     (tmp_path / "cifar-10-python.tar.gz").write_bytes(b"")
-    with pytest.raises(DataError, match=r"more than one: cifar-10-python.tar.gz, cifar10-jpeg"):
+    with pytest.raises(DataError, match=r"more than once: cifar-10-python.tar.gz, cifar10-jpeg"):
         find_cifar10()
     for split in ("train", "test"):
         (tmp_path / split).mkdir()

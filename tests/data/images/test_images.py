@@ -89,6 +89,12 @@ def test_a_subset_takes_image_and_label_together_and_keeps_the_rest():
     assert again.fingerprint() == part.fingerprint()
 
 
+def test_all_samples_are_all_samples_balanced_or_not():
+    labels = np.array([0, 0, 0, 1])
+    places = balanced(labels, "ab", 4, np.random.default_rng(0))
+    assert sorted(places.tolist()) == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize(("n", "said"), [(0, "at least one"), (5, "take 2 of 'b', which has 1")])
 def test_a_subset_that_cannot_be_balanced_is_refused(n, said):
     with pytest.raises(ValueError, match=said):

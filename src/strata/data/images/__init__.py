@@ -103,7 +103,8 @@ def balanced(
     classes
         Names of the k classes.
     n
-        From 1 to N. Which classes have one more than others is drawn, too.
+        From 1 to N. Which classes have one more than others is drawn, too. With N all samples are
+        taken, however many each class has.
     rng
         The same state gives the same places.
 
@@ -126,6 +127,8 @@ def balanced(
     """
     if n < 1:
         raise ValueError(f"a subset has at least one sample, not {n}")
+    if n == len(labels):
+        return rng.permutation(n)
     quota = np.full(len(classes), n // len(classes))
     quota[rng.permutation(len(classes))[: n % len(classes)]] += 1
     chosen = []

@@ -23,7 +23,7 @@ from strata.data.images.archives import content_key, entries
 from strata.data.images.cache import cached
 from strata.data.images.class_folders import is_image, placed
 from strata.data.images.files import decode_all
-from strata.data.images.location import DataError, data_location, existing
+from strata.data.images.location import DataError, MissingDataError, data_location, existing
 
 CLASSES = (
     "airplane",
@@ -116,8 +116,10 @@ def find_cifar10(location: Path | str | None = None) -> Path:
 
     Raises
     ------
+    MissingDataError
+        There is none.
     DataError
-        There is none, or more than one of the last kind. Only names are looked at.
+        There is more than one of the last kind. Only names are looked at.
     """
     path = data_location("CIFAR-10", HOW) if location is None else existing(location, how=HOW)
     while path.is_dir():
@@ -128,10 +130,13 @@ def find_cifar10(location: Path | str | None = None) -> Path:
         if all((path / split).is_dir() for split in BATCHES):
             return path
         found = sorted(p for p in path.iterdir() if _NAMED_SO.match(p.name) and _may_hold(p))
-        if len(found) != 1:
+        if not found:
+            raise MissingDataError("CIFAR-10", f"there is none in {path}. {HOW}")
+        if len(found) > 1:
             names = ", ".join(p.name for p in found)
-            said = f"more than one: {names}. Set STRATA_DATA to one of them" if found else "none"
-            raise DataError(f"no CIFAR-10 is told apart in {path}: there is {said}. {HOW}")
+            raise DataError(
+                f"{path} holds CIFAR-10 more than once: {names}. Set STRATA_DATA to one of them"
+            )
         (path,) = found
     return path
 
