@@ -105,24 +105,25 @@ def test_a6_tells_a_change_of_members_from_a_change_of_features():
 
 
 @pytest.mark.claim("A6")
-def test_a6_sees_through_a_fall_that_goes_with_prevalence():
-    """The important features are the frequent ones, and all frequent ones fall."""
-    prevalence = np.linspace(0.9, 0.1, FEATURES)
-    frequent = np.arange(FEATURES) < FEATURES // claims.STRATA
+@pytest.mark.parametrize(("like", "part"), [("prevalence", "fixed"), ("variance", "fixed_scale")])
+def test_a6_sees_through_a_fall_that_goes_with_prevalence_or_size(like, part):
+    """The important features are the frequent or the large ones, and all of those fall."""
+    values = np.linspace(0.9, 0.1, FEATURES)
+    first = np.arange(FEATURES) < FEATURES // claims.STRATA
 
     def make(seed):
         rng = np.random.default_rng([seed, 5])
         net = followed(
             seed=seed,
-            r2_epochs=falling(np.where(frequent, 0.6, 0.1))
+            r2_epochs=falling(np.where(first, 0.6, 0.1))
             + 0.02 * rng.standard_normal((len(EPOCHS), BLOCKS, FEATURES)),
         )
-        net.found[-1]["prevalence"] = prevalence
+        net.found[-1][like] = values
         return net
 
     found = estimates(claims.sedimentation, make)
-    assert abs(found["fixed"].value) < 0.01
-    assert verdicts("A6", found)["fixed"] != "reproduced"
+    assert abs(found[part].value) < 0.01
+    assert verdicts("A6", found)[part] != "reproduced"
 
 
 def test_a_fixed_set_is_that_of_the_last_epoch_at_every_epoch():

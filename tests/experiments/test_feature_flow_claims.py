@@ -62,6 +62,17 @@ def test_a3_refuses_features_that_all_arrive_together_or_the_other_way_round():
     assert both("cka", found) <= {"not reproduced", "inconclusive"}
 
 
+@pytest.mark.claim("A3")
+def test_a3_refuses_simple_features_that_are_earlier_but_not_early():
+    """All come six blocks later than usual: the order is right, the simplest are at block 9."""
+    late = np.minimum(9 + 6 * COMPLEXITY, 15)
+    found = estimates(claims.saturation, changed(cka=branches(ramp(late, 1.0))))
+    assert found["early"].value > 8.5
+    found = verdicts("A3", found)
+    assert both("cka", found) == {"reproduced"}
+    assert both("early", found) == {"not reproduced"}
+
+
 @pytest.mark.claim("A3d")
 def test_a3d_finds_features_that_differ_more_than_random_directions():
     found = estimates(claims.saturation_beyond_selection)

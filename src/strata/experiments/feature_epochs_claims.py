@@ -21,7 +21,7 @@ Curve = NDArray[np.float64]
 DRAWS = 100
 """Random sets that the important features are held against."""
 STRATA = 5
-"""Classes of prevalence within which these are drawn."""
+"""Classes of prevalence, or of variance, within which these are drawn."""
 
 
 def mean_complexity(net: Followed) -> Curve:
@@ -34,31 +34,39 @@ def complexity_of_important(net: Followed) -> Curve:
     return np.array([complexity(found["r2_1"])[_important(found)].mean() for found in net.found])
 
 
-def fixed_set(net: Followed) -> tuple[Curve, NDArray[np.float64]]:
+def fixed_set(net: Followed, like: str = "prevalence") -> tuple[Curve, NDArray[np.float64]]:
     """Follow the final features backwards: the important ones, and random sets like them.
+
+    Parameters
+    ----------
+    net
+    like
+        What random sets share with the important ones: ``prevalence``, or ``variance``, the size
+        of the codes, which prevalence leaves open.
 
     Returns
     -------
     tuple of ndarray
         Mean complexity, at each epoch, of the final features of greatest importance, (epochs,); and
-        of random sets of as many final features in each class of prevalence, (draws, epochs). The
-        important ones are not kept out of these.
+        of random sets of as many final features in each class of prevalence or of variance,
+        (draws, epochs). The important ones are not kept out of these.
     """
     final, by_epoch = net.found[-1], np.array([complexity(r2) for r2 in net.flow["r2_epochs"]])
     chosen = _important(final)
     rng = numpy_generator("feature-epochs", *net.place)
-    random = matched_sets(final["prevalence"], chosen, net.alive, rng)
+    random = matched_sets(final[like], chosen, net.alive, rng)
     return by_epoch[:, chosen].mean(axis=1), by_epoch[:, random].mean(axis=2).T
 
 
 def matched_sets(
-    prevalence: ArrayLike, chosen: ArrayLike, alive: ArrayLike, rng: np.random.Generator
+    values: ArrayLike, chosen: ArrayLike, alive: ArrayLike, rng: np.random.Generator
 ) -> NDArray[np.int64]:
-    """Draw sets of features that are about as often there as the chosen ones.
+    """Draw sets of features whose values are about those of the chosen ones.
 
     Parameters
     ----------
-    prevalence : array_like, shape (k,)
+    values : array_like, shape (k,)
+        For example the prevalence of each feature.
     chosen : array_like of int, shape (m,)
         Indices of features that are alive.
     alive : array_like of bool, shape (k,)
@@ -68,10 +76,10 @@ def matched_sets(
     Returns
     -------
     ndarray of int, shape (DRAWS, m)
-        Each row has as many features of each of `STRATA` equal classes of prevalence as the chosen.
+        Each row has as many features of each of `STRATA` equal classes of values as the chosen.
     """
     candidates = np.flatnonzero(alive)
-    order = candidates[np.argsort(np.asarray(prevalence)[candidates], kind="stable")]
+    order = candidates[np.argsort(np.asarray(values)[candidates], kind="stable")]
     parts = []
     for stratum in np.array_split(order, STRATA):
         count = int(np.isin(chosen, stratum).sum())
@@ -109,17 +117,20 @@ def sedimentation(net: Followed) -> dict[str, float]:
         ``trend``: Spearman correlation of the epoch and the complexity of the important features,
         chosen anew; ``gap``: how their distance to all features changes from the first trained
         epoch kept to the last; ``fixed``: how the complexity of the final important features
-        changes meanwhile, minus the mean of the random sets.
+        changes meanwhile, minus the mean of random sets of the same prevalence; ``fixed_scale``,
+        minus that of random sets of the same variance.
     """
     important = complexity_of_important(net)
     gap = important - mean_complexity(net)
-    fixed, random = fixed_set(net)
-    change = fixed[-1] - fixed[1]
-    return {
+    found = {
         "trend": spearman(net.epochs[1:], important[1:]),
         "gap": float(gap[-1] - gap[1]),
-        "fixed": float(change - (random[:, -1] - random[:, 1]).mean()),
     }
+    for name, like in (("fixed", "prevalence"), ("fixed_scale", "variance")):
+        fixed, random = fixed_set(net, like)
+        change = fixed[-1] - fixed[1]
+        found[name] = float(change - (random[:, -1] - random[:, 1]).mean())
+    return found
 
 
 def _alive(found: Arrays) -> NDArray[np.bool_]:

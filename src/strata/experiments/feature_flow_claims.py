@@ -147,12 +147,14 @@ def saturation(net: Followed) -> dict[str, float]:
     -------
     dict of float
         In blocks: ``cka``, for nine tenths of the last block's CKA with the stream; ``r2``, for
-        half of its R².
+        half of its R²; and ``early``, the block itself at which the simplest tenth has nine tenths
+        of the CKA, counted from 1.
     """
     cka, r2 = net.of_branch("cka", "stream"), net.of_branch("r2_branches", "stream")
     return {
         "cka": _later(first_block(cka, NEARLY), net.tenths),
         "r2": _later(first_block(r2, HALF), net.tenths),
+        "early": float(first_block(cka, NEARLY)[net.tenths[0]].mean()),
     }
 
 
