@@ -7,13 +7,11 @@ import pytest
 import study_a
 import torch
 from experimenting import assert_costs_grow, assert_refused
-from torch import nn
 
 from strata.experiments import feature_reliance, features, image_nets
 from strata.measures.codes import nnls
 from strata.measures.importance import importance
 from strata.nets.taps import activations
-from strata.runs.result import Result
 
 FRACTIONS = np.array(feature_reliance.FRACTIONS)
 
@@ -70,6 +68,7 @@ def test_what_the_features_say_is_passed_on(given, result):
         assert result.arrays["complexity"][place] == pytest.approx(1 - mean)
         raw = 1 - mean * arrays["codes"].astype(float).var(axis=0)
         assert result.arrays["complexity_raw"][place] == pytest.approx(raw)
+        assert result.arrays["size"][place] == pytest.approx(arrays["codes"].mean(axis=0), rel=1e-5)
         assert result.arrays["last_r2"][place].tolist() == arrays["r2_1"][15].tolist()
     assert result.metrics["epochs"] == [0, 1, 2]
     for name in ("accuracy", "fidelity"):
@@ -81,7 +80,8 @@ def test_every_array_has_its_shape(point, given, result):
     shapes = {name: array.shape for name, array in result.arrays.items()}
     assert shapes["shuffled"] == (3, draws, k)
     assert shapes["pairs"] == (k, classes)
-    for name in ("redundancy_cka", "redundancy_r2", "neurons", "signed"):
+    assert shapes["redundancy_halves"] == (2, k)
+    for name in ("redundancy_cka", "redundancy_r2", "neurons", "signed", "importance_label"):
         assert shapes[name] == (k,), name
     for name in ("noise_variance", "noise_relative", "noise_range"):
         assert shapes[name] == (3, k), name
@@ -91,48 +91,13 @@ def test_every_array_has_its_shape(point, given, result):
         assert shapes[name] == (draws, 10), name
 
 
-class Head:
-    """A made-up net, of which only the last layer is looked at."""
-
-    def __init__(self, weight: np.ndarray) -> None:
-        self.fc = nn.Linear(*weight.shape[::-1])
-        self.fc.weight.data = torch.tensor(weight)
-        self.fc.bias.data = torch.zeros(len(weight), dtype=torch.float64)
-
-
-def made_up(atoms: np.ndarray, weight: np.ndarray) -> tuple[Result, Head]:
-    codes = np.random.default_rng(0).exponential(size=(50, len(atoms)))
-    return Result(arrays={"atoms": atoms, "codes": codes}), Head(weight)
-
-
-def test_shuffling_changes_nothing_where_all_neurons_weigh_the_same():
-    rng = np.random.default_rng(1)
-    found, net = made_up(rng.random((5, 7)), np.repeat(rng.normal(size=(3, 1)), 7, axis=1))
-    codes, head = found.arrays["codes"], found.arrays["atoms"] @ net.fc.weight.detach().numpy().T
-    plain = importance(codes, head, (codes @ head).argmax(axis=1))
-    shuffled = feature_reliance.shuffled_importance(found, net, rng, 4)
-    assert shuffled == pytest.approx(np.tile(plain, (4, 1)))
-
-
-def test_shuffling_changes_nothing_for_features_that_all_neurons_hold_alike():
-    rng = np.random.default_rng(1)
-    found, net = made_up(np.repeat(rng.random((5, 1)), 7, axis=1), rng.normal(size=(3, 7)))
-    first, second = feature_reliance.shuffled_importance(found, net, rng, 2)
-    assert first == pytest.approx(second)
-
-
-def test_a_shuffled_head_is_one_of_the_heads_with_other_neurons():
-    """Two neurons, two features: either they keep their places, or they change them."""
-    found, net = made_up(np.eye(2), np.array([[3.0, 1.0], [0.5, 2.0]]))
-    codes, weight = found.arrays["codes"], net.fc.weight.detach().numpy()
-    expected = []
-    for order in ([0, 1], [1, 0]):
-        head = weight[:, order].T
-        expected.append(importance(codes, head, (codes @ head).argmax(axis=1)))
-    rows = feature_reliance.shuffled_importance(found, net, np.random.default_rng(0), 40)
-    matches = [np.isclose(rows, each).all(axis=1) for each in expected]
-    assert (matches[0] ^ matches[1]).all()
-    assert 5 < matches[0].sum() < 35
+def test_shuffled_heads_read_other_neurons_for_the_same_classes(given, result):
+    """A head of equal weights has nothing to shuffle; the net's own differs from most of them."""
+    found = given[-1].arrays
+    own = importance(found["codes"], found["head"], found["predictions"])
+    rows = result.arrays["shuffled"][-1]
+    assert not np.isclose(rows, own).all(axis=1).any()
+    assert rows.sum() == pytest.approx(own.sum() * len(rows), rel=1.0)
 
 
 def test_importance_of_pairs_is_the_mean_over_the_images_of_the_predicted_class(given, result):

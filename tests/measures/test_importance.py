@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from strata.measures.importance import feature_head, importance, importance_by_class
+from strata.measures.importance import (
+    feature_head,
+    importance,
+    importance_by_class,
+    shuffled_importance,
+)
 
 
 @pytest.fixture
@@ -60,6 +65,35 @@ def test_a_class_without_images_has_no_importance():
     found = importance_by_class([[1.0]], [[1.0, 2.0]], [1])
     assert np.isnan(found[0, 0])
     assert found[0, 1] == 2.0
+
+
+def test_shuffling_changes_nothing_where_all_neurons_weigh_the_same(case):
+    codes, atoms, weight, classes = case
+    equal = np.repeat(weight[:, :1], 5, axis=1)
+    plain = importance(codes, feature_head(atoms, equal), classes)
+    rows = shuffled_importance(codes, atoms, equal, classes, draws=4, rng=np.random.default_rng(1))
+    np.testing.assert_allclose(rows, np.tile(plain, (4, 1)))
+
+
+def test_shuffling_changes_nothing_for_features_that_all_neurons_hold_alike(case):
+    codes, atoms, weight, classes = case
+    alike = np.repeat(atoms[:, :1], 5, axis=1)
+    first, second = shuffled_importance(
+        codes, alike, weight, classes, draws=2, rng=np.random.default_rng(1)
+    )
+    np.testing.assert_allclose(first, second)
+
+
+def test_a_shuffled_head_is_one_of_the_heads_with_other_neurons():
+    """Two neurons, two features: for all classes they keep their places, or they change them."""
+    rng = np.random.default_rng(0)
+    codes, weight = rng.exponential(size=(50, 2)), np.array([[3.0, 1.0], [0.5, 2.0]])
+    classes = rng.integers(2, size=50)
+    expected = [importance(codes, weight[:, order].T, classes) for order in ([0, 1], [1, 0])]
+    rows = shuffled_importance(codes, np.eye(2), weight, classes, draws=40, rng=rng)
+    matches = [np.isclose(rows, each).all(axis=1) for each in expected]
+    assert (matches[0] ^ matches[1]).all()
+    assert 5 < matches[0].sum() < 35
 
 
 @pytest.mark.parametrize(

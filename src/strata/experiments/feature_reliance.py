@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from strata.experiments import features, image_nets
 from strata.measures.codes import nnls
-from strata.measures.importance import feature_head, importance, importance_by_class
+from strata.measures.importance import importance, importance_by_class, shuffled_importance
 from strata.measures.redundancy import neurons_needed, redundancy
 from strata.measures.sensitivity import sensitivity
 from strata.measures.support import matched_order, removed_share, support_curve
@@ -33,8 +33,8 @@ Matrix = NDArray[np.float64]
 
 SIGMAS = (0.01, 0.1, 0.5)
 """Standard deviations of the noise, for pixels from 0 to 1; the study's numbers."""
-CKA_MASKS = 10
-"""Masks for CKA for each one for R², which takes a probe each."""
+CKA_MASKS = 1000
+"""Masks for CKA for each one for R², which takes a probe each: it needs thousands to settle."""
 FRACTIONS = tuple(tenth / 10 for tenth in range(10))
 """Shares of the features that are removed."""
 EPOCHS = ("start", "first", "last")
@@ -131,11 +131,13 @@ def run(config: Config, scratch: Path | None = None, *, given: Sequence[Result])
     Result
         Arrays, for k features of the joint or classwise dictionary. At each of the three epochs:
         ``complexity`` (3, k) of the R² by block; ``complexity_raw``, of the V-information, as in
-        the study; ``last_r2`` of the last block alone; ``prevalence``; ``importance``; and
-        ``shuffled`` (3, draws, k), importance for shuffled heads. At the end: ``redundancy_cka``,
-        ``redundancy_r2`` and ``neurons`` (k,), NaN where the layer does not hold the feature;
+        the study; ``last_r2`` of the last block alone; ``prevalence``; ``size``, the mean code;
+        ``importance``; and ``shuffled`` (3, draws, k), importance for shuffled heads. At the end:
+        ``redundancy_cka``, ``redundancy_r2`` and ``neurons`` (k,), NaN where the layer does not
+        hold the feature; ``redundancy_halves`` (2, k), the first by each half of the masks;
         ``noise_variance``, ``noise_relative`` (over the variance of all held-out images; NaN
         for a feature that is always 0) and ``noise_range`` (3, k), for each of `SIGMAS`;
+        importance for the right class instead of the predicted one, ``importance_label`` (k,);
         signed importance, ``signed`` (k,) over all images and ``pairs`` (k, classes) by predicted
         class; the accuracy of the read-out, relative to that of all features, after the removal of
         `FRACTIONS`: ``complex_first`` and ``simple_first`` (10,), ``random`` and ``matched``
@@ -149,12 +151,14 @@ def run(config: Config, scratch: Path | None = None, *, given: Sequence[Result])
     arrays = {name: np.stack([each[name] for each in map(_features, found)]) for name in _FEATURES}
     arrays["shuffled"] = np.stack(
         [
-            shuffled_importance(result, net, _rng(config, "shuffled", epoch), config.draws)
+            _shuffled(result, net, _rng(config, "shuffled", epoch), config.draws)
             for (epoch, result), net in zip(pairs, nets, strict=True)
         ]
     )
     last, net = found[-1], nets[-1]
     codes, head = last.arrays["codes"], last.arrays["head"]
+    labels = image_nets.load(config.features.net).held_out_labels.numpy()
+    arrays["importance_label"] = importance(codes, head, labels)
     arrays["signed"] = last.arrays["signed_importance"]
     arrays["pairs"] = importance_by_class(codes, head, last.arrays["predictions"])
     arrays |= _masked(config, net, codes)
@@ -170,39 +174,14 @@ def run(config: Config, scratch: Path | None = None, *, given: Sequence[Result])
     )
 
 
-def shuffled_importance(
-    found: Result, net: nn.Module, rng: np.random.Generator, draws: int
-) -> Matrix:
-    """Importance of the same features for heads whose input neurons have changed places.
-
-    A shuffled head has the same weights and, for each class, the same length, but reads other
-    neurons than it was trained on. The class is the one that the shuffled head predicts.
-
-    Parameters
-    ----------
-    found
-        Of `strata.experiments.features`.
-    net
-        With its last layer.
-    rng
-        Draws the permutations.
-    draws
-        How many.
-
-    Returns
-    -------
-    ndarray, shape (draws, k)
-    """
-    weight, bias = _last_layer(net)
-    atoms, codes = (np.asarray(found.arrays[name], np.float64) for name in ("atoms", "codes"))
-    rows = []
-    for _ in range(draws):
-        head = feature_head(atoms, weight[:, rng.permutation(weight.shape[1])])
-        rows.append(importance(codes, head, (codes @ head + bias).argmax(axis=1)))
-    return np.stack(rows)
+def _shuffled(found: Result, net: nn.Module, rng: np.random.Generator, draws: int) -> Matrix:
+    """Importance of the same codes for shuffled heads, and the classes that the net predicts."""
+    codes, atoms, classes = (found.arrays[name] for name in ("codes", "atoms", "predictions"))
+    weight, _ = _last_layer(net)
+    return shuffled_importance(codes, atoms, weight, classes, draws=draws, rng=rng)
 
 
-_FEATURES = ("complexity", "complexity_raw", "last_r2", "prevalence", "importance")
+_FEATURES = ("complexity", "complexity_raw", "last_r2", "prevalence", "size", "importance")
 
 
 def _features(found: Result) -> dict[str, Matrix]:
@@ -213,6 +192,7 @@ def _features(found: Result) -> dict[str, Matrix]:
         "complexity_raw": complexity(variance_weighted(r2, codes)),
         "last_r2": r2[-1],
         "prevalence": found.arrays["prevalence"],
+        "size": codes.astype(np.float64).mean(axis=0),
         "importance": found.arrays["importance"],
     }
 
@@ -221,8 +201,11 @@ def _masked(config: Config, net: nn.Module, codes: Matrix) -> dict[str, Matrix]:
     """What remains of the features in masked neurons, and how many neurons a feature needs."""
     pooled = activations(net, image_nets.load(config.features.net).held_out, parts=()).pooled
     rng, masks = _rng(config, "masks"), config.masks
+    many = CKA_MASKS * masks // 2
+    halves = np.stack([redundancy(pooled, codes, rng=rng, masks=many) for _ in range(2)])
     return {
-        "redundancy_cka": redundancy(pooled, codes, rng=rng, masks=CKA_MASKS * masks),
+        "redundancy_cka": halves.mean(axis=0),
+        "redundancy_halves": halves,
         "redundancy_r2": redundancy(pooled, codes, rng=rng, masks=masks, score="r2"),
         "neurons": neurons_needed(pooled, codes, rng=rng, masks=masks),
     }

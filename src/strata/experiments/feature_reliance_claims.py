@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from strata.experiments import features
 from strata.experiments.feature_reliance import EPOCHS, FRACTIONS, SIGMAS, Config
 from strata.experiments.feature_tables import PLACE, by_net, judged
-from strata.measures.rank_correlation import partial_spearman, spearman
+from strata.measures.rank_correlation import DeterminedError, partial_spearman, spearman
 from strata.measures.vinformation import complexity
 from strata.runs.result import Result
 from strata.statistics import Estimate
@@ -53,14 +53,20 @@ def correlation(x: ArrayLike, y: ArrayLike, given: ArrayLike | None = None) -> f
     Returns
     -------
     float
-        0 where all features that count share a value: then nothing rises or falls.
+        0 where all features that count share a value, or what is held fixed determines one: then
+        nothing is left that could rise or fall.
     """
     a, b = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
     known = np.isfinite(a) & np.isfinite(b)
     a, b = a[known], b[known]
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return 0.0
-    return spearman(a, b) if given is None else partial_spearman(a, b, np.asarray(given)[known])
+    if given is None:
+        return spearman(a, b)
+    try:
+        return partial_spearman(a, b, np.asarray(given)[known])
+    except DeterminedError:
+        return 0.0
 
 
 def over_epochs(net: Arrays) -> dict[str, float]:
@@ -71,16 +77,15 @@ def over_epochs(net: Arrays) -> dict[str, float]:
     dict of float
         For each epoch, with its name after the last underscore: ``importance``, Spearman's
         correlation; ``shuffled``, its mean over shuffled heads; ``excess``, the first minus the
-        second; ``partial``, with prevalence and the R² of the last block held fixed; ``raw``, with
-        the study's own complexity, which has the scale of the codes in it.
+        second; ``partial``, with prevalence and the R² of the last block held fixed;
+        ``given_size``, with the mean code too; ``raw``, with the study's own complexity, which has
+        the scale of the codes in it.
     """
     found = {}
     for place, epoch in enumerate(EPOCHS):
         alive = net["prevalence"][place] > 0
-        k, gamma, raw, prevalence, last_r2 = (
-            net[name][place][alive]
-            for name in ("complexity", "importance", "complexity_raw", "prevalence", "last_r2")
-        )
+        names = ("complexity", "importance", "complexity_raw", "prevalence", "last_r2", "size")
+        k, gamma, raw, prevalence, last_r2, size = (net[name][place][alive] for name in names)
         plain = correlation(k, gamma)
         shuffled = np.mean([correlation(k, row[alive]) for row in net["shuffled"][place]])
         found |= {
@@ -88,6 +93,7 @@ def over_epochs(net: Arrays) -> dict[str, float]:
             f"shuffled_{epoch}": float(shuffled),
             f"excess_{epoch}": plain - float(shuffled),
             f"partial_{epoch}": correlation(k, gamma, np.c_[prevalence, last_r2]),
+            f"given_size_{epoch}": correlation(k, gamma, np.c_[prevalence, last_r2, size]),
             f"raw_{epoch}": correlation(raw, gamma),
         }
     return found
@@ -131,22 +137,29 @@ def at_the_end(net: Arrays) -> dict[str, float]:
     Returns
     -------
     dict of float
-        ``cka`` and ``r2``, redundancy by either; ``neurons``; and for each sigma of the noise, with
-        the number after the last underscore: ``relative``, variance over Var(z); ``variance`` and
-        ``range`` as in the study. With ``partial_`` before them: prevalence and the R² of the last
-        block held fixed.
+        ``cka`` and ``r2``, redundancy by either; ``settled``, correlation of the first by each half
+        of the masks; ``neurons``; ``label``, importance for the right class; and for each sigma of
+        the noise, with the number after the last underscore: ``relative``, variance over Var(z);
+        ``variance`` and ``range`` as in the study. With ``partial_`` before them: prevalence and
+        the R² of the last block held fixed.
     """
     alive = net["prevalence"][-1] > 0
     k = net["complexity"][-1][alive]
     given = np.c_[net["prevalence"][-1], net["last_r2"][-1]][alive]
-    others = {"cka": "redundancy_cka", "r2": "redundancy_r2", "neurons": "neurons"}
+    others = {
+        "cka": "redundancy_cka",
+        "r2": "redundancy_r2",
+        "neurons": "neurons",
+        "label": "importance_label",
+    }
     values = {name: net[array][alive] for name, array in others.items()}
     for kind in ("relative", "variance", "range"):
         for name, row in zip(NOISES, net[f"noise_{kind}"], strict=True):
             values[f"{kind}_{name}"] = row[alive]
     plain = {name: correlation(k, value) for name, value in values.items()}
     partial = {f"partial_{name}": correlation(k, value, given) for name, value in values.items()}
-    return plain | partial
+    first, second = net["redundancy_halves"][:, alive]
+    return plain | partial | {"settled": correlation(first, second)}
 
 
 def removal(net: Arrays) -> dict[str, float]:
@@ -199,7 +212,8 @@ def signs(net: Arrays) -> dict[str, float]:
     """
     alive = net["prevalence"][-1] > 0
     k, pairs = net["complexity"][-1][alive], np.nan_to_num(net["pairs"][alive])
-    simple = k < np.median(k)
+    sided = k != np.median(k)  # a feature in the middle is neither simple nor complex
+    simple, pairs = (k < np.median(k))[sided], pairs[sided]
     found = {}
     for name, sign in (("inhibitory", -1), ("excitatory", 1)):
         mass = np.maximum(sign * pairs, 0)

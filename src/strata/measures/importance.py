@@ -126,6 +126,57 @@ def importance_by_class(
     return found
 
 
+def shuffled_importance(
+    codes: ArrayLike,
+    atoms: ArrayLike,
+    weight: ArrayLike,
+    classes: ArrayLike,
+    *,
+    draws: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Importance of the same features for heads whose input neurons have changed places.
+
+    A shuffled head has the same weights and, for each class, the same length, but reads other
+    neurons than it was trained on. The class whose logit counts stays the one that is given: a
+    shuffled head's own predictions crowd into a few classes.
+
+    Parameters
+    ----------
+    codes : array_like, shape (n, k)
+    atoms : array_like, shape (k, d)
+    weight : array_like, shape (classes, d)
+    classes : array_like of int, shape (n,)
+        As for `importance`.
+    draws : int
+        Number of permutations, one for all classes each.
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    ndarray, shape (draws, k)
+
+    Raises
+    ------
+    ValueError
+        As for `feature_head` and `importance`.
+
+    Notes
+    -----
+    For this book: what the correlation of importance with anything else owes to the codes alone.
+
+    Examples
+    --------
+    >>> rng, weight = np.random.default_rng(0), [[1.0, 3.0]]
+    >>> found = shuffled_importance([[1.0]], [[1.0, 0.0]], weight, [0], draws=20, rng=rng)
+    >>> sorted(set(found[:, 0].tolist()))
+    [1.0, 3.0]
+    """
+    neurons = _matrix("weight", weight)
+    heads = (feature_head(atoms, rng.permutation(neurons, axis=1)) for _ in range(draws))
+    return np.stack([importance(codes, head, classes) for head in heads])
+
+
 def _contributions(codes: ArrayLike, head: ArrayLike, classes: ArrayLike) -> NDArray[np.float64]:
     """What each feature adds to the logit of each image's class, shape (n, k)."""
     z, w, labels = _matrix("codes", codes), _matrix("head", head), np.asarray(classes)

@@ -7,6 +7,10 @@ from scipy.stats import rankdata
 _ROUNDING = 1e-9  # share of the ranks' variation up to which a residual counts as zero
 
 
+class DeterminedError(ValueError):
+    """What is held fixed determines the ranks, so that nothing is left to correlate."""
+
+
 def spearman(x: ArrayLike, y: ArrayLike) -> float:
     """Spearman's rank correlation: Pearson's correlation of the ranks.
 
@@ -126,7 +130,9 @@ def _residual(
 ) -> NDArray[np.float64]:
     left = ranks - basis @ (basis.T @ ranks)
     if np.linalg.norm(left) <= _ROUNDING * np.linalg.norm(ranks):
-        raise ValueError(f"the given ranks determine those of {name}: nothing is left to correlate")
+        raise DeterminedError(
+            f"the given ranks determine those of {name}: nothing is left to correlate"
+        )
     return left
 
 
