@@ -62,6 +62,7 @@ LARGER = {
     "epochs": 4,
     "batch_size": 32,
     "learning_rate": 0.1,
+    "dtype": "float32",
     "checkpoints": [0, 2, 4],
 }
 

@@ -17,6 +17,7 @@ LARGER = {
     "epochs": 2,
     "batch_size": 32,
     "learning_rate": 0.1,
+    "dtype": "bfloat16",
     "checkpoints": [0, 1, 2],
 }
 
@@ -30,6 +31,7 @@ def test_the_nets_are_all_data_sets_and_seeds_and_one_larger():
         ("shapes", 1, 4),
         ("cifar10", 0, 8),
     ]
+    assert [net.schedule.dtype for net in nets] == ["float32"] * 4 + ["bfloat16"]
     assert [net.schedule.flip for net in nets] == [True, True, False, False, True]
 
 

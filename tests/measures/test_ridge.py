@@ -1,6 +1,7 @@
 """Cross-fitted ridge against scikit-learn and explicit hat matrices; what must not matter to it."""
 
 import itertools
+import threading
 
 import numpy as np
 import pytest
@@ -320,3 +321,22 @@ def test_folds_share_the_threads_and_give_them_back(threads, each, rng, monkeypa
         torch.set_num_threads(before)
     np.testing.assert_allclose(found, expected, atol=1e-10)
     assert (seen, after) == ([each, each], threads)
+
+
+@pytest.mark.parametrize(("threads", "share"), [(1, 1), (2, 1), (4, 2)])
+def test_folds_share_the_threads_that_there_are_and_no_more(threads, share):
+    # A new thread would start with as many as the process did, whatever was set since.
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        found = ridge._for_each(lambda fold: torch.get_num_threads(), [0, 1])
+        assert found == [share, share]
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_one_thread_computes_in_its_own_and_not_in_a_new_one():
+    assert torch.get_num_threads() == 1  # the tests' own setting
+    found = ridge._for_each(lambda fold: threading.get_ident(), [0, 1])
+    assert found == [threading.get_ident()] * 2

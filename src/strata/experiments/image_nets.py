@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from strata.data.fingerprint import fingerprint
 from strata.data.images.named import photographs
 from strata.data.shapes import make_shapes, task
-from strata.nets.resnet import resnet50
+from strata.nets.resnet import Precision, resnet50
 from strata.nets.taps import activations
 from strata.runs.result import Result
 from strata.seeding import numpy_generator, torch_generator
@@ -42,6 +42,7 @@ class Larger(BaseModel):
     epochs: int = Field(ge=2, le=10_000)
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0, le=10)
+    dtype: Precision
     checkpoints: list[Annotated[int, Field(ge=0)]] = Field(min_length=3)
 
 
@@ -61,7 +62,7 @@ class Parameters(BaseModel):
     batch_size: int = Field(ge=2)
     learning_rate: float = Field(gt=0, le=10)
     milestones: list[int]
-    dtype: Literal["float32", "bfloat16"]
+    dtype: Precision
     checkpoints: list[Annotated[int, Field(ge=0)]] = Field(min_length=3)
     larger: Larger | None
 
@@ -113,7 +114,7 @@ class Parameters(BaseModel):
                 milestones=tuple(self.milestones),
                 # A mirror image of `shapes` may be of another class.
                 flip=data != "shapes",
-                dtype=self.dtype,
+                dtype=training.dtype,
             ),
             keep=tuple(training.checkpoints),
         )

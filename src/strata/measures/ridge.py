@@ -1,8 +1,7 @@
 """Cross-fitted ridge regression of many targets at once: one factorisation a fold for all of them.
 
 Ridge solutions of all targets and penalties share the eigenvectors of the features' Gram matrix.
-So a fold costs one eigendecomposition and some matrix products, however many targets there are, and
-each target gets a penalty of its own almost for free. A loop over targets repeats the whole.
+So a fold costs one eigendecomposition and some products; each target gets a penalty of its own.
 """
 
 import math
@@ -275,10 +274,12 @@ def _for_each(function: Callable[[Any], _T], folds: Sequence) -> list[_T]:
     """Call once a fold, folds side by side: eigendecompositions gain little from more threads."""
     threads = torch.get_num_threads()
     workers = min(threads, len(folds))
-    torch.set_num_threads(threads // workers)
+    if workers == 1:
+        return [function(fold) for fold in folds]
     try:
-        with ThreadPoolExecutor(workers) as pool:
-            return list(pool.map(function, folds))
+        # A new thread starts with as many as the process did: each has to be told.
+        with ThreadPoolExecutor(workers, "fold", torch.set_num_threads, (threads // workers,)) as p:
+            return list(p.map(function, folds))
     finally:
         torch.set_num_threads(threads)
 
