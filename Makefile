@@ -14,7 +14,7 @@ book: $(READY) ## set up, run the quick profile, build the pages, say where they
 
 test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book build, browser test
 	$(BIN)/pytest -m benchmark
-	$(BIN)/pytest -m "not benchmark" --numprocesses 2 --dist loadgroup
+	$(BIN)/pytest -m "not benchmark" --numprocesses 2
 	$(BIN)/strata check --profile full
 
 setup: $(READY) ## make .venv from constraints.txt

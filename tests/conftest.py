@@ -16,6 +16,8 @@ import torch
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from threadpoolctl import threadpool_limits
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from strata.runs.point import Point
 from strata.store import Store
@@ -26,6 +28,13 @@ sys.path.insert(0, str(HELPERS))  # pytest's importlib mode leaves it out
 # Where a job in the background is started with SIGINT ignored, what it starts would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 Strata = Callable[..., subprocess.CompletedProcess[str]]
+PAGES = (
+    "tests/browser/",
+    "tests/book/test_check.py",
+    "tests/book/test_pages.py",
+    "tests/book/test_verify.py",
+)
+"""Tests that may need the smoke project."""
 
 
 def strata_command(root: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -43,12 +52,26 @@ def strata_command(root: Path, *words: str, **options: object) -> subprocess.Com
     )
 
 
-@pytest.hookimpl(tryfirst=True)
+class OneForThePages(LoadScopeScheduling):
+    """Gives all that may need the smoke project to one process, so that it is executed once.
+
+    xdist has groups for that, which pytest 9.2 does not let it see.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "pages" if nodeid.startswith(PAGES) else nodeid
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForThePages:
+    """Use it, whatever the command line says."""
+    return OneForThePages(config, log)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one process do all that needs the smoke project, so that it is executed once."""
+    """Refuse a test elsewhere that needs the smoke project: it would be executed once more."""
     for item in items:
         if {"smoke_project", "built_pages"} & set(item.fixturenames):
-            item.add_marker(pytest.mark.xdist_group("smoke"))
+            assert item.nodeid.startswith(PAGES), f"{item.nodeid} belongs in one of {PAGES}"
 
 
 @pytest.fixture(autouse=True, scope="session")
