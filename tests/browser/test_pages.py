@@ -114,6 +114,8 @@ def test_search_finds_a_measure_and_leads_to_it(browser: Browser, site: str) -> 
         settle(page, site + "search.html?q=soft+rank")
         hits = page.locator("#search-results ul.search li")
         expect(hits.first).to_be_visible()
+        # The search fetches every hit for its summary; to leave earlier would break that off.
+        page.wait_for_load_state("networkidle")
         hits.first.locator("a").first.click()
         expect(page.locator("main article")).to_contain_text("oft rank")
         assert troubles == []
