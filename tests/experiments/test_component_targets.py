@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from strata.experiments import component_targets
 from strata.experiments.component_data import load
+from strata.experiments.component_nets import evaluated
 from strata.experiments.component_targets import head, scores
 from tests.helpers.component_nets import (
     DATA,
@@ -108,3 +109,27 @@ def test_costs_and_data_follow_the_config() -> None:
 def test_image_nets_have_four_times_the_width_as_feature() -> None:
     with pytest.raises(ValueError, match="8 channels"):
         component_targets.run(image_config(feature=9))
+
+
+def test_restored_nets_give_the_stored_features() -> None:
+    config, family = family_config(), trained_family()
+    stack, heads = component_targets.restored(config, family, [3, 2, 3])
+    features = evaluated(stack, load(DATA).test_inputs)
+    for row, i in enumerate([3, 2, 3]):
+        # Another stack is computed with another rounding.
+        np.testing.assert_allclose(features[row], family.arrays["test"][i], atol=1e-4)
+        logits = heads(features)[row].detach().numpy()
+        np.testing.assert_allclose(logits, head(family, i)(family.arrays["test"][i]), atol=1e-3)
+
+
+def test_restored_image_nets_give_the_stored_features() -> None:
+    config = image_config()
+    family = component_targets.run(config)
+    stack, _ = component_targets.restored(config, family, [1])
+    features = evaluated(stack, load(config.data).test_inputs)
+    np.testing.assert_allclose(features[0], family.arrays["test"][1], atol=1e-4)
+
+
+def test_nets_of_two_depths_are_not_restored_together() -> None:
+    with pytest.raises(ValueError, match="one depth"):
+        component_targets.restored(family_config(), trained_family(), [0, 3])

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from strata.nets.dense import DenseStack
@@ -40,6 +42,43 @@ class Alone(nn.Module):
         with autocast(self.dtype if self.training else "float32", x.device):
             out = self.net(images.contiguous(memory_format=torch.channels_last))
         return out.float()[None]
+
+
+class Heads(nn.Module):
+    """A linear head a net: features (m, n, k, ...) to logits (m, n, C)."""
+
+    def __init__(self, k: int, classes: int, generators: Sequence[torch.Generator]) -> None:
+        super().__init__()
+        weight = torch.stack([torch.randn(classes, k, generator=g) / k**0.5 for g in generators])
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(len(generators), classes))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Apply ReLU, mean over positions, and each net's linear map."""
+        pooled = torch.relu(features)
+        if pooled.ndim > 3:
+            pooled = pooled.mean(dim=tuple(range(3, pooled.ndim)))
+        return torch.baddbmm(self.bias[:, None], pooled, self.weight.transpose(1, 2))
+
+
+def net_states(stack: nn.Module, heads: Heads) -> NDArray[np.float32]:
+    """Give all that each net of a stack and its head have learned, a row a net (m, P)."""
+    m = len(heads.bias)
+    # Every entry of a stack has the nets in front.
+    return torch.cat([e.reshape(m, -1).float() for e in _entries(stack, heads)], dim=1).numpy()
+
+
+def load_net_states_(stack: nn.Module, heads: Heads, states: NDArray[np.float32]) -> None:
+    """Fill a stack and its heads with rows of `net_states`, in place."""
+    entries = _entries(stack, heads)
+    sizes = [entry.numel() // len(heads.bias) for entry in entries]
+    with torch.no_grad():
+        for entry, part in zip(entries, torch.tensor(states).split(sizes, dim=1), strict=True):
+            entry.copy_(part.reshape(entry.shape))
+
+
+def _entries(*parts: nn.Module) -> list[Tensor]:
+    return [entry for part in parts for entry in part.state_dict().values()]
 
 
 def stacks(m: int, inputs: Sequence[int]) -> list[list[int]]:

@@ -8,6 +8,8 @@ A family holds one net for each depth and each number of training samples. Its r
 - arrays ``pool`` (m, N, k, ...) and ``test`` (m, T, k, ...): the feature before its ReLU, of every
   sample; ``own_0`` ...: which samples of the pool a net was trained on; ``head_weight`` (m, C, k)
   and ``head_bias`` (m, C).
+
+The families of this module also keep the nets themselves, ``state_0`` ...; see `restored`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,14 @@ from torch.nn import functional as F
 
 from strata.experiments import component_data
 from strata.experiments.component_data import Data, Pool, load
-from strata.experiments.component_nets import Alone, evaluated, stacks
+from strata.experiments.component_nets import (
+    Alone,
+    Heads,
+    evaluated,
+    load_net_states_,
+    net_states,
+    stacks,
+)
 from strata.nets.cifar_resnet import cifar_resnet
 from strata.nets.dense import DenseStack
 from strata.runs.result import Result
@@ -102,6 +111,7 @@ def run(config: Config, scratch: Path | None = None) -> Result:
         for part in _train(config, pool, labels, depth, [config.samples[i] for i in group], own)
     ]
     arrays = {f"own_{i}": own[n].numpy() for i, (_, n) in enumerate(config.designs)}
+    arrays |= {f"state_{i}": part.pop("state") for i, part in enumerate(found)}
     for name in found[0]:
         arrays[name] = np.stack([part[name] for part in found])
     family = Result(arrays=arrays)
@@ -139,8 +149,7 @@ def _train(
     """Train the nets of one depth that go together."""
     kind = ("component-target", config.data.name, config.labels, config.seed, depth)
     generators = [torch_generator(*kind, n) for n in samples]
-    stack = _stack(config, pool.inputs.shape[1:], depth, generators)
-    heads = _Heads(config.feature, pool.classes, generators)
+    stack, heads = _made(config, pool, depth, generators)
     drawn = batches(samples, config.budget, generators)
     rows = [own[n] for n in samples]
 
@@ -155,14 +164,45 @@ def _train(
     stack.train()
     fit([*stack.parameters(), *heads.parameters()], loss, config.budget)
     features = {name: evaluated(stack, x) for name, x in _inputs(pool).items()}
+    states = net_states(stack, heads)
     return [
         {
+            "state": states[i],
             **{name: values[i].numpy() for name, values in features.items()},
             "head_weight": heads.weight[i].detach().numpy(),
             "head_bias": heads.bias[i].detach().numpy(),
         }
         for i in range(len(samples))
     ]
+
+
+def restored(config: Config, family: Result, members: Sequence[int]) -> tuple[nn.Module, Heads]:
+    """Give some nets of a family as they were trained, in training mode, and their heads.
+
+    Parameters
+    ----------
+    members
+        Of one depth, in any order and as often as wanted; of an image family one.
+
+    Raises
+    ------
+    ValueError
+        If the members are not of one depth.
+    """
+    depths = {config.designs[i][0] for i in members}
+    if len(depths) != 1:
+        raise ValueError(f"nets of one depth can be stacked, not of {sorted(depths)}")
+    fresh = [torch.Generator() for _ in members]
+    stack, heads = _made(config, load(config.data), depths.pop(), fresh)
+    load_net_states_(stack, heads, np.stack([family.arrays[f"state_{i}"] for i in members]))
+    return stack.train(), heads
+
+
+def _made(
+    config: Config, pool: Pool, depth: int, generators: Sequence[torch.Generator]
+) -> tuple[nn.Module, Heads]:
+    stack = _stack(config, pool.inputs.shape[1:], depth, generators)
+    return stack, Heads(config.feature, pool.classes, generators)
 
 
 def _inputs(pool: Pool) -> dict[str, Tensor]:
@@ -188,22 +228,6 @@ def _stack(
     net = cifar_resnet(depth, 2, widths=widths, generator=generator)
     # Without its own last layer: all heads are alike here.
     return Alone(nn.Sequential(net.stem, net.layers))
-
-
-class _Heads(nn.Module):
-    """A linear head a net: features (m, n, k, ...) to logits (m, n, C)."""
-
-    def __init__(self, k: int, classes: int, generators: Sequence[torch.Generator]) -> None:
-        super().__init__()
-        weight = torch.stack([torch.randn(classes, k, generator=g) / k**0.5 for g in generators])
-        self.weight = nn.Parameter(weight)
-        self.bias = nn.Parameter(torch.zeros(len(generators), classes))
-
-    def forward(self, features: Tensor) -> Tensor:
-        pooled = torch.relu(features)
-        if pooled.ndim > 3:
-            pooled = pooled.mean(dim=tuple(range(3, pooled.ndim)))
-        return torch.baddbmm(self.bias[:, None], pooled, self.weight.transpose(1, 2))
 
 
 @dataclass(frozen=True)
