@@ -27,7 +27,7 @@ from strata.experiments import (
 from strata.experiments.component_data import Data
 from strata.experiments.component_effects import effects
 from strata.experiments.component_variants import VARIANTS
-from strata.experiments.cycling import CYCLES
+from strata.experiments.cycling import CYCLES, MAIN
 from strata.experiments.disentangling import disentangle, work
 from strata.experiments.sharing import share
 from strata.measures.components import seed_floor, shared_significance, significance, variance
@@ -209,7 +209,7 @@ def run(config: Config, scratch: Path | None = None, *, given: Sequence[Result])
             disentangle(nets, data, chain, names)
             for nets, chain in ((variants, settings.chain), (main, settings.second))
         ]
-        shared = share(variants, exemplars, data, settings.settings, names)
+        shared = share(variants, exemplars, data, settings.settings, names, methods=[MAIN])
         curves.append(_curves(variants, chains[0], shared, data, chains[1]))
         targets += variants.metrics["targets"]
     arrays = {name: np.concatenate([each[name] for each in curves]) for name in CURVES}
