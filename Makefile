@@ -13,7 +13,7 @@ book: $(READY) ## set up, run the quick profile, build the pages, say where they
 	$(BIN)/strata build --profile quick
 
 test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book build, browser test
-	$(BIN)/pytest -m benchmark
+	$(BIN)/pytest -m benchmark tests/benchmarks
 	$(BIN)/pytest -m "not benchmark" --numprocesses 2
 	$(BIN)/strata check --profile full
 

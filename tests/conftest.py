@@ -1,14 +1,15 @@
 """Projects to try things on: a copy of this one, and tiny ones made of a few cells."""
 
+import fcntl
 import importlib
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 
 import nbformat
 import pytest
@@ -16,9 +17,12 @@ import torch
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from threadpoolctl import threadpool_limits
+from typer.testing import CliRunner
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from strata.claims import load_claims
+from strata.cli import app
 from strata.runs.point import Point
 from strata.store import Store
 
@@ -28,13 +32,8 @@ sys.path.insert(0, str(HELPERS))  # pytest's importlib mode leaves it out
 # Where a job in the background is started with SIGINT ignored, what it starts would ignore it too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 Strata = Callable[..., subprocess.CompletedProcess[str]]
-PAGES = (
-    "tests/browser/",
-    "tests/book/test_check.py",
-    "tests/book/test_pages.py",
-    "tests/book/test_verify.py",
-)
-"""Tests that may need the smoke project."""
+PAGES = ("tests/browser/test_links.py", "tests/browser/test_pages.py")
+"""Tests that look at every page of the book."""
 
 
 def strata_command(root: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -53,9 +52,9 @@ def strata_command(root: Path, *words: str, **options: object) -> subprocess.Com
 
 
 class OneForThePages(LoadScopeScheduling):
-    """Gives all that may need the smoke project to one process, so that it is executed once.
+    """Gives all that look at the pages to one process, so that they are looked at once.
 
-    xdist has groups for that, which pytest 9.2 does not let it see.
+    xdist has groups for that, which pytest 9.2 does not let it see. The largest group goes first.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -68,10 +67,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForT
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Refuse a test elsewhere that needs the smoke project: it would be executed once more."""
-    for item in items:
-        if {"smoke_project", "built_pages"} & set(item.fixturenames):
-            assert item.nodeid.startswith(PAGES), f"{item.nodeid} belongs in one of {PAGES}"
+    """Let others that need the smoke project come last, so that none waits for its execution."""
+    items.sort(key=lambda item: "smoke_project" in item.fixturenames)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -86,6 +83,25 @@ def _one_thread() -> Iterator[None]:
 def strata() -> Strata:
     """The command ``strata``: ``strata(root, "run", …)``."""
     return strata_command
+
+
+@pytest.fixture
+def strata_here(monkeypatch: pytest.MonkeyPatch) -> Strata:
+    """The same in this process, which need not import everything first."""
+
+    def command(
+        root: Path, *words: str, env: Mapping[str, str] = MappingProxyType({})
+    ) -> subprocess.CompletedProcess[str]:
+        places = {"STRATA_ROOT": str(root), "STRATA_STORE": str(root / "_store")}
+        load_claims.cache_clear()  # they may be of another project
+        with monkeypatch.context() as patch:
+            for name, value in (places | env).items():
+                patch.setenv(name, value)
+            done = CliRunner().invoke(app, words, catch_exceptions=False)
+        load_claims.cache_clear()
+        return subprocess.CompletedProcess(words, done.exit_code, done.stdout, done.stderr)
+
+    return command
 
 
 def copy_of_the_project(folder: Path) -> Path:
@@ -104,20 +120,64 @@ def project_copy(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def smoke_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of this project with the smoke profile executed."""
-    root = copy_of_the_project(tmp_path_factory.mktemp("smoke"))
-    done = strata_command(root, "run", "--profile", "smoke")
-    assert done.returncode == 0, done.stdout + done.stderr
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for all processes of these tests."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+def once(said: Path, work: Callable[[], subprocess.CompletedProcess[str]]) -> None:
+    """Leave to the first process what all need; the others wait, and hear what it heard."""
+    with said.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            done = work()
+            said.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
+    assert said.read_text().startswith("0\n"), said.read_text()
+
+
+@pytest.fixture(scope="session")
+def smoke_project(shared: Path) -> Path:
+    """A copy of this project with the smoke profile executed; not to be changed."""
+    root = shared / "smoke"
+
+    def work() -> subprocess.CompletedProcess[str]:
+        root.mkdir()
+        copy_of_the_project(root)
+        return strata_command(root, "run", "--profile", "smoke", "--jobs", "2", timeout=480)
+
+    once(shared / "run.txt", work)
     return root
 
 
 @pytest.fixture(scope="session")
-def smoke_html(smoke_project: Path) -> Path:
+def smoke_html(shared: Path, smoke_project: Path) -> Path:
     """The pages of the smoke profile."""
-    done = strata_command(smoke_project, "build", "--profile", "smoke")
-    assert done.returncode == 0, done.stdout + done.stderr
+    once(shared / "build.txt", lambda: strata_command(smoke_project, "build", "--profile", "smoke"))
     return smoke_project / "_build" / "smoke" / "html"
+
+
+@pytest.fixture
+def smoked(smoke_project: Path, tmp_path: Path) -> Path:
+    """A project of its own with one chapter, ``ntk-depth``, executed under the smoke profile."""
+    root, name = tmp_path / "project", "ntk-depth"
+    others = shutil.ignore_patterns("executed", "_store")
+    shutil.copytree(smoke_project / "book", root / "book", ignore=others)
+    for path in (
+        *smoke_project.glob("*.*"),
+        smoke_project / "notebooks" / f"{name}.ipynb",
+        *(smoke_project / "_build" / "smoke" / "executed").glob(f"{name}.*"),
+    ):
+        copy = root / path.relative_to(smoke_project)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, copy)
+    profiles, claims = root / "book" / "profiles.yml", root / "book" / "claims.yml"
+    entry = yaml.safe_load(profiles.read_text())["notebooks"][name]
+    profiles.write_text(yaml.safe_dump({"notebooks": {name: entry}}))
+    judged = yaml.safe_load(claims.read_text())["claims"].items()
+    kept = {claim: words for claim, words in judged if words["notebook"] == name}
+    claims.write_text(yaml.safe_dump({"claims": kept}))
+    return root
 
 
 @pytest.fixture

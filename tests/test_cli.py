@@ -1,5 +1,6 @@
 """The command: exit status 0, 1 and 2, and words that help."""
 
+import re
 import subprocess
 import sys
 
@@ -40,16 +41,18 @@ def test_data_lists_the_sets_with_the_same_fingerprints_every_time():
     assert "yin-yang" in one.output
 
 
-def test_status_names_every_profile_that_is_run_here():
-    found = runner.invoke(app, ["status"])
-    assert found.exit_code == 0
-    for profile in ("smoke", "quick", "full"):
-        assert profile in found.output
+def test_status_names_every_profile_that_is_run_here(smoked, strata_here):
+    found = strata_here(smoked, "status")
+    assert found.returncode == 0
+    smoke, quick, full = (" ".join(line.split()) for line in found.stdout.splitlines())
+    assert re.fullmatch(r"ntk-depth smoke fresh \S+ \S+ UTC, \d+ s", smoke)
+    assert quick.startswith("ntk-depth quick missing")
+    assert full.startswith("ntk-depth full missing")
 
 
 def test_outside_of_a_project_the_package_still_knows_its_own(tmp_path):
     done = subprocess.run(
-        [sys.executable, "-m", "strata.cli", "status"],
+        [sys.executable, "-m", "strata.cli", "data"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -59,16 +62,17 @@ def test_outside_of_a_project_the_package_still_knows_its_own(tmp_path):
     assert "ntk-depth" in done.stdout
 
 
-def test_shards_fill_the_store_and_the_run_only_reads(project_copy, strata):
-    name = "ntk-depth"
+def test_shards_fill_the_store_with_the_points_of_the_run(smoked, smoke_project, strata_here):
     for shard in ("1/2", "2/2"):
-        done = strata(project_copy, "sweep", name, "--profile", "smoke", "--shard", shard)
+        done = strata_here(smoked, "sweep", "ntk-depth", "--profile", "smoke", "--shard", shard)
         assert done.returncode == 0, done.stderr
-    entries = sorted((project_copy / "_store" / "ntk_depth").glob("[0-9a-f]*/checksums.json"))
-    assert len(entries) == 6
-    before = [path.stat().st_mtime_ns for path in entries]
-    assert strata(project_copy, "run", name, "--profile", "smoke").returncode == 0
-    assert [path.stat().st_mtime_ns for path in entries] == before
+    for experiment, n in (("ntk_depth", 6), ("ntk_untrained", 4)):
+        filled, used = (
+            {path.parent.name for path in (root / "_store" / experiment).glob("*/checksums.json")}
+            for root in (smoked, smoke_project)
+        )
+        assert len(filled) == n
+        assert filled == used
 
 
 def test_serve_needs_pages_and_answers_on_the_loopback_address_only(tmp_path):

@@ -1,4 +1,7 @@
-"""Benchmarks leave their rows in the JSON file that STRATA_BENCH_OUT names, if it names one."""
+"""Benchmarks leave their rows in the JSON file that STRATA_BENCH_OUT names, if it names one.
+
+Else they run at smaller sizes: `size` of tests/helpers/benching.py.
+"""
 
 import json
 import os

@@ -2,6 +2,8 @@
 
 import json
 
+from benching import in_its_own_process
+
 
 def test_rows_are_merged_by_name(bench_record, tmp_path, monkeypatch):
     path = tmp_path / "new" / "benchmarks.json"
@@ -33,3 +35,16 @@ def test_nothing_is_written_unasked(bench_record, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     bench_record("a", seconds=1.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_memory_of_a_process_is_its_own():
+    code = """
+import json, sys
+from benching import peak_gigabytes
+block = b"x" * int(sys.argv[1])
+print(json.dumps({"peak": peak_gigabytes()}))
+"""
+    here = b"x" * 500_000_000  # a new process must not begin with it
+    without, with_block = (in_its_own_process(code, n)["peak"] for n in (0, 200_000_000))
+    assert without < len(here) / 1e9 / 2
+    assert 0.19 < with_block - without < 0.21

@@ -6,12 +6,13 @@ import time
 
 import numpy as np
 import pytest
+from benching import size
 
 from strata.measures.cka import cka_map
 
 pytestmark = pytest.mark.benchmark
 
-N, LAYERS = 2000, 20
+N, LAYERS = size(2000, 1000), 20
 PAIRS = LAYERS * (LAYERS - 1) // 2
 SAMPLED = [(0, 1), (3, 19), (10, 12)]
 """The public way needs about 2 seconds a pair: these are measured, the 190 are their multiple."""

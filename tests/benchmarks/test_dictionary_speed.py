@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from benching import size
 from scipy.optimize import nnls as scipy_nnls
 from sklearn.decomposition import NMF
 from sklearn.exceptions import ConvergenceWarning
@@ -49,7 +50,7 @@ def scikit_learn(a, atoms, tol, iterations):
 
 
 def test_nmf_of_a_thousand_atoms_and_ten_thousand_images(bench_record):
-    n, d, k, iterations = 10_000, 512, 1000, 2
+    n, d, k, iterations = *size((10_000, 512, 1000), (2000, 256, 800)), 2
     a = activations(n, d, 200)
     atoms = start(a, k)
     nmf(a[:1100], atoms, max_iter=2)  # warm-up
@@ -76,7 +77,7 @@ def test_nmf_of_a_thousand_atoms_and_ten_thousand_images(bench_record):
 
 def test_nmf_until_it_has_converged(bench_record):
     # Small enough for the peer to reach its tolerance, that of the paper.
-    n, d, k = 1500, 256, 200
+    n, d, k = size((1500, 256, 200), (1200, 192, 160))
     a = activations(n, d, 100)
     atoms = start(a, k)
     theirs, objective, iterations = scikit_learn(a, atoms, 1e-4, 200)
@@ -100,9 +101,10 @@ def test_nmf_until_it_has_converged(bench_record):
 def test_codes_of_a_thousand_atoms(d, rank, sampled, bench_record):
     # scipy takes one image at a time, so some are enough to know its time for all.
     k, images = 1000, 1024
-    a = activations(3000 + images, d, rank)
-    x = a[3000:]
-    atoms = nmf(a[:3000], k, tol=0.0, max_iter=4).atoms
+    learned = size(3000, 1500)
+    a = activations(learned + images, d, rank)
+    x = a[learned:]
+    atoms = nmf(a[:learned], k, tol=0.0, max_iter=4).atoms
     nnls(x[:16], atoms)  # warm-up
     seconds, codes = timed(nnls, x, atoms)
     columns, rows = atoms.double().numpy().T.copy(), x[:sampled].double().numpy()

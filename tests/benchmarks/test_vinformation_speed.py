@@ -1,13 +1,11 @@
 """All features of a layer at once, against scikit-learn at once and a feature at a time."""
 
-import json
 import statistics
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
+from benching import in_its_own_process, size
 from sklearn.linear_model import Ridge, RidgeCV
 from threadpoolctl import threadpool_limits
 
@@ -15,7 +13,7 @@ from strata.measures.ridge import PENALTIES, cross_fit, fold_labels
 
 pytestmark = pytest.mark.benchmark
 
-N, D, K = 4000, 768, 400
+N, D, K = size((4000, 768, 400), (2000, 384, 400))
 """A slice of the 20,000 images, 2,048 dimensions and 1,000 features that are aimed at."""
 SINGLE = (0, 200, 399)
 """A loop takes the same time for each feature: these are measured, all are their multiple."""
@@ -98,11 +96,12 @@ def test_it_is_many_times_faster_than_scikit_learn(bench_record):
 
 
 WHOLE = """
-import json, resource, sys, time
+import json, sys, time
 import torch
+from benching import peak_gigabytes
 from strata.measures.ridge import cross_fit
 
-n, d, k, blocks = 20_000, 2048, 1000, 16
+n, d, k, blocks = *map(int, sys.argv[1:]), 16
 torch.manual_seed(0)
 x = torch.randn(n, d).relu_()
 z = x @ torch.randn(d, k)
@@ -115,9 +114,7 @@ r2 = cross_fit(layers[0], z).r2
 print(json.dumps({
     "seconds": time.perf_counter() - wall,
     "cpu": time.process_time() - cpu,
-    # Linux counts the peak in KiB, macOS in bytes.
-    "peak_gb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    * (1 if sys.platform == "darwin" else 1024) / 1e9,
+    "peak_gb": peak_gigabytes(),
     "threads": torch.get_num_threads(),
     "blocks": blocks,
     "noise": r2[0],
@@ -127,15 +124,12 @@ print(json.dumps({
 
 
 def test_a_resnet50_takes_minutes_and_few_gigabytes(bench_record):
-    done = subprocess.run(
-        [sys.executable, "-c", WHOLE], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    row = json.loads(done.stdout)
+    n, d, k = size((20_000, 2048, 1000), (10_000, 1024, 500))
+    row = in_its_own_process(WHOLE, n, d, k)
     # What other processes take away does not count as CPU time.
     idle = min(row["seconds"], row["cpu"] / row["threads"])
     bench_record(
-        "probes of 1,000 features, 20,000 images, 2,048 wide, 2 folds",
+        f"probes of {k:,} features, {n:,} images, {d:,} wide, 2 folds",
         **{
             "threads": row["threads"],
             "one block (s)": row["seconds"],
@@ -146,6 +140,8 @@ def test_a_resnet50_takes_minutes_and_few_gigabytes(bench_record):
     )
     assert abs(row["noise"]) < 0.02
     assert row["signal"] > 0.999
-    assert row["peak_gb"] < 6
+    # Memory goes with n d, but for what torch takes; the decompositions and products with n d^2.
+    share = n * d / (20_000 * 2048)
+    assert row["peak_gb"] < 0.3 + 5.7 * share
     if row["threads"] >= 2:  # 120 is the aim on an idle machine; neighbours take cache and memory
-        assert idle * row["blocks"] < 180
+        assert idle * row["blocks"] < 180 * share * d / 2048

@@ -9,7 +9,7 @@ import nbformat
 import pytest
 import yaml
 
-from strata.book.check import status_of
+from strata.book.check import check_sources, status_of
 from strata.book.profiles import load_notebooks
 from strata.book.prose import prose_problems
 
@@ -19,12 +19,6 @@ ROOT = Path(__file__).parents[2]
 def state(root: Path) -> tuple[str, str]:
     found = status_of(load_notebooks(root)["ntk-depth"], "smoke", root)
     return found.state, found.why
-
-
-@pytest.fixture
-def smoked(smoke_project, tmp_path) -> Path:
-    """A project of its own with the smoke profile executed."""
-    return Path(shutil.copytree(smoke_project, tmp_path / "project", dirs_exist_ok=True))
 
 
 def test_an_executed_notebook_is_fresh(smoked):
@@ -108,20 +102,20 @@ def test_missing_and_half_run_results_are_told_apart(smoked):
     assert state(smoked)[0] == "missing"
 
 
-def test_a_stale_record_that_verify_would_compare_with_is_a_problem(smoked, strata):
+def test_a_stale_record_that_verify_would_compare_with_is_a_problem(smoked, strata_here):
     reference = smoked / "book" / "executed" / "smoke" / "ntk-depth.json"
     reference.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy2(smoked / "_build" / "smoke" / "executed" / "ntk-depth.json", reference)
     path = smoked / "book" / "profiles.yml"
     path.write_text(path.read_text().replace("epochs: 200", "epochs: 201"))
-    said = strata(smoked, "check", "--profile", "smoke").stderr
+    said = strata_here(smoked, "check", "--profile", "smoke").stderr
     assert "the tracked record of smoke is stale (changed: parameter epochs)" in said
 
 
-def test_stale_results_are_not_built(smoked, strata):
+def test_stale_results_are_not_built(smoked, strata_here):
     path = smoked / "book" / "profiles.yml"
     path.write_text(path.read_text().replace("epochs: 200", "epochs: 201"))
-    done = strata(smoked, "build", "--profile", "smoke")
+    done = strata_here(smoked, "build", "--profile", "smoke")
     assert done.returncode == 1
     assert "parameter epochs" in done.stderr
 
@@ -146,13 +140,21 @@ def test_numbers_in_prose_need_a_result(project_copy, words, flagged):
     assert [p.rsplit(" ", 1)[1] for p in found] == flagged
 
 
-def test_a_claim_without_test_or_notebook_is_reported(project_copy, strata):
-    path = project_copy / "book" / "claims.yml"
+def test_a_claim_without_test_or_notebook_is_reported(smoked, strata):
+    shutil.copytree(ROOT / "tests", smoked / "tests")
+    path = smoked / "book" / "claims.yml"
     entries = yaml.safe_load(path.read_text())
-    entries["claims"]["C99"] = entries["claims"]["C1"]
-    path.write_text(yaml.safe_dump(entries))
-    shutil.copytree(ROOT / "tests", project_copy / "tests")
-    done = strata(project_copy, "check")
+
+    def add(claim: str, notebook: str) -> list[str]:
+        entries["claims"][claim] = entries["claims"]["C1"] | {"notebook": notebook}
+        path.write_text(yaml.safe_dump(entries))
+        said = f"claim {claim}: notebook {notebook!r} does not judge it"
+        return [said, f"claim {claim}: no test is marked with it"]
+
+    assert strata(smoked, "check", "--profile", "smoke").returncode == 0
+    expected = add("C98", "other")
+    done = strata(smoked, "check", "--profile", "smoke")
     assert done.returncode == 1
-    assert "claim C99: notebook 'ntk-depth' does not judge it" in done.stderr
-    assert "claim C99: no test is marked with it" in done.stderr
+    assert done.stderr.splitlines() == expected
+    expected += add("C99", "ntk-depth")
+    assert check_sources(list(load_notebooks(smoked).values()), smoked) == expected

@@ -48,9 +48,9 @@ def test_a_whole_notebook_is_published_with_its_record_inside_and_beside(tiny_pr
     assert node.cells[-1].outputs[0]["data"]["text/plain"] == "42"
 
 
-def test_a_notebook_that_raises_is_kept_aside_and_the_others_go_on(tiny_project, strata):
+def test_a_notebook_that_raises_is_kept_aside_and_the_others_go_on(tiny_project, strata_here):
     root = tiny_project(bad=["print('before')", "raise ValueError('boom')"], good=["1"])
-    done = strata(root, "run")
+    done = strata_here(root, "run")
     assert done.returncode == 1
     assert "failed: bad: cell 4 raised ValueError: boom" in done.stderr
     assert published(root) == ["good.ipynb", "good.json"]
@@ -60,7 +60,7 @@ def test_a_notebook_that_raises_is_kept_aside_and_the_others_go_on(tiny_project,
 
 
 def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_store(
-    tiny_project, strata, with_helpers
+    tiny_project, strata_here, with_helpers
 ):
     kill = (
         "import os, signal\n"
@@ -68,13 +68,13 @@ def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_sto
         "[r.metrics['square'] for r in results]"
     )
     root = tiny_project(chapter=[SWEEP, kill, "provenance()"])
-    first = strata(root, "run", env=with_helpers)
+    first = strata_here(root, "run", env=with_helpers)
     assert first.returncode == 1
     assert published(root) == []
     computed = (root / "log.txt").read_text()
     assert len(computed.splitlines()) == 4
     (root / "survive").touch()
-    second = strata(root, "run", env=with_helpers)
+    second = strata_here(root, "run", env=with_helpers)
     assert second.returncode == 0, second.stdout + second.stderr
     assert (root / "log.txt").read_text() == computed
     record = json.loads((root / "_build/quick/executed/chapter.json").read_text())
@@ -82,7 +82,7 @@ def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_sto
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project, strata, how):
+def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project, strata_here, how):
     cells = [
         "open('pid', 'w').write(str(__import__('os').getpid()))",
         "import time; time.sleep(60)",
@@ -98,7 +98,7 @@ def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project
     assert command.wait(timeout=40) != 0
     assert wait_for(lambda: not psutil.pid_exists(int(pid))), "the kernel outlived the command"
     assert not executed(root, "slow").exists()
-    assert "missing" in strata(root, "check", "--profile", "quick").stdout
+    assert "missing" in strata_here(root, "check", "--profile", "quick").stdout
     run_module._clean(root / "_build" / "work")
     assert list((root / "_build" / "work").iterdir()) == []
 
@@ -113,17 +113,17 @@ def wait_for(condition, seconds: float = 40):
     return condition()
 
 
-def test_a_notebook_beyond_its_time_is_stopped(tiny_project, strata):
+def test_a_notebook_beyond_its_time_is_stopped(tiny_project, strata_here):
     root = tiny_project(slow=["import time; time.sleep(120)"])
     started = time.monotonic()
-    done = strata(root, "run", "--timeout", "4")
+    done = strata_here(root, "run", "--timeout", "4")
     assert done.returncode == 1
     assert "wall-clock limit" in done.stdout
     assert time.monotonic() - started < 60
     assert published(root) == []
 
 
-def test_two_runs_at_once_both_end_well(tiny_project, strata, with_helpers):
+def test_two_runs_at_once_both_end_well(tiny_project, strata_here, with_helpers):
     root = tiny_project(chapter=[SWEEP])
     environment = os.environ | with_helpers | {"STRATA_ROOT": str(root)}
     environment["STRATA_STORE"] = str(root / "_store")
@@ -133,7 +133,7 @@ def test_two_runs_at_once_both_end_well(tiny_project, strata, with_helpers):
         out, _ = run.communicate(timeout=120)
         assert run.returncode == 0, out
     assert len((root / "log.txt").read_text().splitlines()) == 4
-    assert "fresh" in strata(root, "check", "--profile", "quick").stdout
+    assert "fresh" in strata_here(root, "check", "--profile", "quick").stdout
 
 
 def test_a_full_disk_is_an_error_and_publishes_nothing(tiny_project, strata):
@@ -150,26 +150,30 @@ def test_a_full_disk_is_an_error_and_publishes_nothing(tiny_project, strata):
     assert published(root) == []
 
 
-def test_an_unusable_output_folder_is_named(tiny_project, strata):
+def test_an_unusable_output_folder_is_named(tiny_project, strata_here):
     root = tiny_project(good=["1"])
     (root / "_build").write_text("a file where a folder should be")
-    done = strata(root, "run")
+    done = strata_here(root, "run")
     assert done.returncode == 1
     assert "cannot write" in done.stdout + done.stderr
 
 
-def test_an_unusable_store_is_an_error_that_says_what_to_do(tiny_project, strata, with_helpers):
+def test_an_unusable_store_is_an_error_that_says_what_to_do(
+    tiny_project, strata_here, with_helpers
+):
     root = tiny_project(chapter=[SWEEP])
     (root / "blocked").write_text("")
-    done = strata(root, "run", env=with_helpers | {"STRATA_STORE": str(root / "blocked" / "store")})
+    done = strata_here(
+        root, "run", env=with_helpers | {"STRATA_STORE": str(root / "blocked" / "store")}
+    )
     assert done.returncode == 1
     assert "STRATA_STORE" in (root / "_build/quick/failed/chapter.txt").read_text()
 
 
-def test_a_missing_store_is_made(tiny_project, strata, with_helpers):
+def test_a_missing_store_is_made(tiny_project, strata_here, with_helpers):
     root = tiny_project(chapter=[SWEEP])
     elsewhere = root / "not" / "yet" / "there"
-    done = strata(root, "run", env=with_helpers | {"STRATA_STORE": str(elsewhere)})
+    done = strata_here(root, "run", env=with_helpers | {"STRATA_STORE": str(elsewhere)})
     assert done.returncode == 0, done.stdout
     assert elsewhere.is_dir()
 
@@ -190,9 +194,9 @@ def test_it_runs_from_another_folder(tiny_project, folder):
     assert node.cells[-1].outputs[0]["data"]["text/plain"] == repr(str(root))
 
 
-def test_notebooks_run_side_by_side_share_the_cores(tiny_project, strata):
+def test_notebooks_run_side_by_side_share_the_cores(tiny_project, strata_here):
     show = "import os; print(os.environ['STRATA_WORKERS'])"
     root = tiny_project(one=[show], two=[show])
-    assert strata(root, "run", "-j", "2").returncode == 0
+    assert strata_here(root, "run", "-j", "2").returncode == 0
     record = json.loads((root / "_build/quick/executed/one.json").read_text())
     assert record["run"]["workers"] == max(1, worker_count() // 2)

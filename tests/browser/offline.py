@@ -6,13 +6,16 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Playwright, Route
+from playwright.sync_api import Browser, Page, Playwright, Request, Response
 
 from strata.book.serve import server
 
+# No host is found, however a page asks for it. Playwright's routes would cut requests too, but they
+# switch the cache off, and every page would load the theme anew.
 ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
     "--disable-background-networking",
@@ -50,20 +53,20 @@ def open_page(
 ) -> Iterator[tuple[Page, list[str]]]:
     """Yield a page and the list of what went wrong on it: requests, console, scripts.
 
-    ``theme`` None leaves the choice to the page. Requests to any other host are cut and listed.
+    ``theme`` None leaves the choice to the page. Requests to any other host fail and are listed.
     """
     troubles: list[str] = []
     tab = browser.new_context(viewport={"width": width, "height": 900}, **context)
     try:
         foreign = re.compile(rf"^(?!{re.escape(site)}|data:|blob:)")
-        tab.route(foreign, lambda route: _cut(route, troubles))
+        tab.on("request", lambda r: foreign.match(r.url) and troubles.append(_foreign(r)))
         if theme is not None:
             tab.add_init_script(CHOOSE_THEME.format(theme=theme))
         page = tab.new_page()
         page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))
         page.on("console", lambda m: m.type == "error" and troubles.append(f"console: {m.text}"))
         page.on("requestfailed", lambda r: troubles.append(f"request failed: {r.url}"))
-        page.on("response", lambda r: r.ok or troubles.append(f"status {r.status}: {r.url}"))
+        page.on("response", lambda r: _good(r) or troubles.append(f"status {r.status}: {r.url}"))
         yield page, troubles
     finally:
         tab.close()
@@ -80,6 +83,9 @@ def settle(page: Page, address: str) -> None:
     page.evaluate(SETTLED)
 
 
-def _cut(route: Route, troubles: list[str]) -> None:
-    troubles.append(f"foreign request: {route.request.url}")
-    route.abort()
+def _foreign(request: Request) -> str:
+    return f"foreign request: {request.url}"
+
+
+def _good(response: Response) -> bool:
+    return response.ok or response.status == HTTPStatus.NOT_MODIFIED

@@ -16,6 +16,7 @@ DOT = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAI
 SOUND = f"""<p>Text that can be read, <code>code</code>.</p><img src="{DOT}" alt="a dot">
 <div style="overflow-x: auto"><div style="width: 3000px">scrolls in its own box</div></div>
 <p class="math"><mjx-container>set</mjx-container></p>"""
+FOREIGN = ("cdn.example", "192.0.2.1")
 FAULTS = {
     "badFormulas": r'<p class="math">\(x\)</p>',
     "badImages": f'<img src="{DOT}">',
@@ -34,7 +35,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, fault in {**FAULTS, "none": "", "index": ""}.items():
         page = f"<!doctype html><html><body><main><article>{SOUND}{fault}</article></main></body>"
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
-    (folder / "foreign.html").write_text('<script src="https://cdn.example/x.js"></script>')
+    for host in FOREIGN:
+        (folder / f"{host}.html").write_text(f'<script src="http://{host}/x.js"></script>')
     (folder / "broken.html").write_text('<script>console.error("oh"); nowhere()</script>')
     return folder
 
@@ -58,10 +60,22 @@ def test_a_sound_page_has_none(browser: Browser, faulty: str) -> None:
         assert {key: page.evaluate(MEASURE)[key] for key in FAULTS} == {key: [] for key in FAULTS}
 
 
-def test_another_host_is_not_reached_and_noted(browser: Browser, faulty: str) -> None:
+@pytest.mark.parametrize("host", FOREIGN)
+def test_another_host_is_not_reached_and_noted(browser: Browser, faulty: str, host: str) -> None:
     with open_page(browser, faulty) as (page, troubles):
-        settle(page, f"{faulty}foreign.html")
-        assert "foreign request: https://cdn.example/x.js" in troubles
+        settle(page, f"{faulty}{host}.html")
+        assert f"foreign request: http://{host}/x.js" in troubles
+        assert f"request failed: http://{host}/x.js" in troubles
+
+
+def test_not_even_a_server_that_answers_is_reached(browser: Browser, faulty: str) -> None:
+    with open_page(browser, faulty) as (page, troubles):
+        settle(page, f"{faulty}none.html")
+        ask = "url => fetch(url, {mode: 'no-cors'}).then(() => 'reached', () => 'failed')"
+        assert page.evaluate(ask, faulty) == "reached"
+        other = faulty.replace("127.0.0.1", "localhost")
+        assert page.evaluate(ask, other) == "failed"
+        assert f"foreign request: {other}" in troubles
 
 
 def test_errors_of_scripts_are_noted(browser: Browser, faulty: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,8 @@ from playwright.sync_api import Browser, expect
 pytestmark = pytest.mark.browser
 
 THEMES = ("light", "dark")
-WIDTHS = (400, 1400)
+# In this order each look at a page, the first included, changes one thing at most.
+LOOKS = (("light", 1400), ("light", 400), ("dark", 400), ("dark", 1400))
 MEASURE = (Path(__file__).parent / "measure.js").read_text(encoding="utf-8")
 
 
@@ -42,7 +42,7 @@ def looks(browser: Browser, site: str, page_names: list[str]) -> list[Look]:
                 continue  # it only sends on to the first page
             troubles.clear()
             settle(page, site + name)
-            for theme, width in product(THEMES, WIDTHS):
+            for theme, width in LOOKS:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
                 seen = page.evaluate(MEASURE)

@@ -28,9 +28,9 @@ def test_a_set_of_the_readers_is_found_or_says_what_to_do(tmp_path, monkeypatch)
     assert entry.whereabouts() == f"from {tmp_path / 'cifar-10-batches-bin'}"
 
 
-def test_the_command_lists_what_is_here_and_what_is_not(strata, project_copy):
+def test_the_command_lists_what_is_here_and_what_is_not(strata_here, project_copy):
     nowhere = {"STRATA_DATA": str(project_copy / "nowhere"), "STRATA_IMAGES": ""}
-    done = strata(project_copy, "data", env=nowhere)
+    done = strata_here(project_copy, "data", env=nowhere)
     assert done.returncode == 0
     for name in ("CIFAR-10", "ImageNet"):
         assert f"{name} is not here: STRATA_DATA names {nowhere['STRATA_DATA']}" in done.stdout
