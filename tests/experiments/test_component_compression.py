@@ -16,35 +16,10 @@ from strata.experiments import (
 from strata.experiments.component_compression import CURVES
 from strata.measures.components import significance, variance
 
-COMMON = {
-    "data": ["manifold", "digits"],
-    "seeds": 2,
-    "further_seeds": 2,
-    "depths": [2, 4],
-    "samples": [20, 100],
-    "pool": 240,
-    "test": 120,
-    "width": 16,
-    "feature": 8,
-    "orders": [1, 2, 4],
+COMMON = made.PARAMETERS | {
     "target_steps": 40,
     "steps": 40,
-    "batch_size": 32,
-    "first_rate": 1e-2,
-    "last_rate": 1e-4,
-    "images": ["shapes"],
-    "image_seeds": 1,
-    "image_size": 16,
     "image_depths": [8],
-    "image_samples": [16, 32],
-    "image_pool": 100,
-    "image_test": 100,
-    "image_target_width": 2,
-    "image_width": 2,
-    "image_orders": [4, 7],
-    "image_target_steps": 3,
-    "image_steps": 3,
-    "image_dtype": "float32",
     "inverse_steps": 10,
 }
 OWN = {

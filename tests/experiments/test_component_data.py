@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
+from component_nets import DATA, IMAGES
 from pydantic import ValidationError
 
 from strata.experiments import component_data
 from strata.experiments.component_data import DIGITS, Data, load
-from tests.helpers.component_nets import DATA, IMAGES
 
 
 @pytest.mark.parametrize("data", [DATA, Data.vectors("digits", 5, 5), IMAGES], ids=lambda d: d.name)

@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from component_nets import DATA, budget, chain_settings, family_config
+from component_nets import DATA, PARAMETERS, budget, chain_settings, family_config
 from experimenting import assert_costs_grow, assert_refused
-from made_components import PARAMETERS
 
 from strata.experiments import component_orders, component_parameters, component_targets
 from strata.experiments import component_reliability as reliability

@@ -3,19 +3,19 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
-
-from strata.experiments import component_targets
-from strata.experiments.component_data import load
-from strata.experiments.component_nets import evaluated
-from strata.experiments.component_targets import head, scores
-from tests.helpers.component_nets import (
+from component_nets import (
     DATA,
     budget,
     family_config,
     image_config,
     trained_family,
 )
+from torch.nn import functional as F
+
+from strata.experiments import component_targets
+from strata.experiments.component_data import load
+from strata.experiments.component_nets import evaluated
+from strata.experiments.component_targets import head, scores
 
 
 def test_a_family_has_the_family_format() -> None:

@@ -8,35 +8,23 @@ from experimenting import assert_costs_grow, assert_refused
 from strata.experiments import component_orders, component_targets, component_use
 from strata.experiments.component_effects import effects, replaced
 
-TINY = {
+TINY = component_nets.PARAMETERS | {
     "data": ["manifold"],
-    "seeds": 2,
-    "further_seeds": 2,
     "depths": [2, 3],
     "samples": [20, 40],
     "pool": 100,
     "test": 100,
     "width": 8,
     "feature": 6,
-    "orders": [1, 2, 4],
     "target_steps": 30,
     "steps": 20,
     "batch_size": 16,
-    "first_rate": 1e-2,
     "last_rate": 1e-3,
-    "images": ["shapes"],
-    "image_seeds": 1,
-    "image_size": 16,
     "image_depths": [8],
     "image_samples": [20],
-    "image_pool": 100,
-    "image_test": 100,
-    "image_target_width": 2,
     "image_width": 4,
-    "image_orders": [4, 7],
     "image_target_steps": 2,
     "image_steps": 2,
-    "image_dtype": "float32",
 }
 
 

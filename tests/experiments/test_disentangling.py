@@ -5,17 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-
-from strata.experiments import component_orders
-from strata.experiments.component_data import load
-from strata.experiments.component_nets import evaluated, make_students, stacks
-from strata.experiments.component_targets import run as train_targets
-from strata.experiments.disentangling import _scale, cold, disentangle
-from strata.measures.components import residuals
-from strata.runs.result import Result
-from strata.seeding import torch_generator
-from strata.training.epochs import flat_state
-from tests.helpers.component_nets import (
+from component_nets import (
     DATA,
     IMAGES,
     budget,
@@ -27,6 +17,16 @@ from tests.helpers.component_nets import (
     trained_chain,
     trained_family,
 )
+
+from strata.experiments import component_orders
+from strata.experiments.component_data import load
+from strata.experiments.component_nets import evaluated, make_students, stacks
+from strata.experiments.component_targets import run as train_targets
+from strata.experiments.disentangling import _scale, cold, disentangle
+from strata.measures.components import residuals
+from strata.runs.result import Result
+from strata.seeding import torch_generator
+from strata.training.epochs import flat_state
 
 
 def chain(start: str = "cold", **changes: object) -> Result:

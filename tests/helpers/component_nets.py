@@ -13,6 +13,38 @@ from strata.training.fitting import Budget
 DATA = Data(name="manifold", pool=240, test=120)
 IMAGES = Data(name="shapes", pool=64, test=32, size=16)
 
+PARAMETERS = {
+    "data": ["manifold", "digits"],
+    "seeds": 2,
+    "further_seeds": 2,
+    "depths": [2, 4],
+    "samples": [20, 100],
+    "pool": 240,
+    "test": 120,
+    "width": 16,
+    "feature": 8,
+    "orders": [1, 2, 4],
+    "target_steps": 5,
+    "steps": 5,
+    "batch_size": 32,
+    "first_rate": 0.01,
+    "last_rate": 0.0001,
+    "images": ["shapes"],
+    "image_seeds": 1,
+    "image_size": 16,
+    "image_depths": [8, 14],
+    "image_samples": [16, 32],
+    "image_pool": 100,
+    "image_test": 100,
+    "image_target_width": 2,
+    "image_width": 2,
+    "image_orders": [4, 7],
+    "image_target_steps": 3,
+    "image_steps": 3,
+    "image_dtype": "float32",
+}
+"""Of a chapter of study B: nets and students that are hardly trained."""
+
 
 def budget(steps: int = 40) -> Budget:
     return Budget(steps=steps, batch_size=32, first_rate=1e-2, last_rate=1e-4)

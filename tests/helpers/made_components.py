@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
+from component_nets import PARAMETERS
 
 from strata.experiments import component_maps, component_significance
 
@@ -12,38 +13,6 @@ DEPTHS, SAMPLES, SEEDS = (4, 8, 16), (50, 150, 450, 1200), range(5)
 FALLING = np.array([0.7, 0.1, 0.05, 0.03, 0.02])
 
 Shares = Callable[[int, int], np.ndarray]
-
-
-PARAMETERS = {
-    "data": ["manifold", "digits"],
-    "seeds": 2,
-    "further_seeds": 2,
-    "depths": [2, 4],
-    "samples": [20, 100],
-    "pool": 240,
-    "test": 120,
-    "width": 16,
-    "feature": 8,
-    "orders": [1, 2, 4],
-    "target_steps": 5,
-    "steps": 5,
-    "batch_size": 32,
-    "first_rate": 0.01,
-    "last_rate": 0.0001,
-    "images": ["shapes"],
-    "image_seeds": 1,
-    "image_size": 16,
-    "image_depths": [8, 14],
-    "image_samples": [16, 32],
-    "image_pool": 100,
-    "image_test": 100,
-    "image_target_width": 2,
-    "image_width": 2,
-    "image_orders": [4, 7],
-    "image_target_steps": 3,
-    "image_steps": 3,
-    "image_dtype": "float32",
-}
 
 
 CONTROLS = {"warm_data": ["manifold"], "image_control_depths": [8]}

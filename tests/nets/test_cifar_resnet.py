@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from relu_paths import longest
 from torch.nn import functional as F
 
 from strata.nets.cifar_resnet import cifar_resnet
 from strata.nets.counting import cost
-from tests.helpers.relu_paths import longest
 
 DEPTHS = (8, 14, 20, 32, 44)
 

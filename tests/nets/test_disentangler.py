@@ -4,11 +4,11 @@ import re
 
 import pytest
 import torch
+from relu_paths import longest
 from torch.nn import functional as F
 
 from strata.nets.counting import cost
 from strata.nets.disentangler import Disentangler, copy_shallower_
-from tests.helpers.relu_paths import longest
 
 
 def small(blocks=2, seed=0, **options):

@@ -4,12 +4,12 @@ import math
 
 import pytest
 import torch
+from relu_paths import longest
 from torch import nn
 
 from strata.nets.counting import cost
 from strata.nets.fine_grained import fine_grained
 from strata.vision import import_torchvision
-from tests.helpers.relu_paths import longest
 
 models = import_torchvision().models
 FEATURES = {

@@ -2,11 +2,11 @@
 
 import pytest
 import torch
+from relu_paths import longest
 from torch.nn import functional as F
 
 from strata.nets.counting import cost
 from strata.nets.task_net import TaskNet
-from tests.helpers.relu_paths import longest
 
 
 def task(layers, seed=0, **options):
