@@ -21,6 +21,7 @@ class Links(HTMLParser):
         self.anchors: set[str] = set()
         self.targets: set[str] = set()
         self.loaded: set[str] = set()
+        self.icons: set[str] = set()
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
@@ -28,6 +29,8 @@ class Links(HTMLParser):
         self.anchors.update(found[key] for key in ("id", "name") if key in found)
         if tag == "a" and "href" in found:
             self.targets.add(found["href"])
+        if tag == "link" and "icon" in found.get("rel", "").split():
+            self.icons.add(found["href"])
         if tag == "meta" and "refresh" in found.get("http-equiv", "").lower():
             self.targets.add(found["content"].partition("url=")[2])
         if (address := found.get(LOADS.get(tag, ""))) is not None:
@@ -48,6 +51,14 @@ def test_nothing_is_loaded_from_another_host(links: dict[str, Links]) -> None:
         if urlsplit(address).netloc
     ]
     assert not foreign, "\n".join(foreign)
+
+
+def test_every_page_names_its_icon(built_pages: Path, links: dict[str, Links]) -> None:
+    # A browser asks for /favicon.ico where a page names none, and logs that it is not there.
+    icons = {name: [urljoin(name, icon) for icon in page.icons] for name, page in links.items()}
+    without = [name for name, found in icons.items() if not found]
+    assert not without, "\n".join(without)
+    assert all((built_pages / path).is_file() for found in icons.values() for path in found)
 
 
 def test_links_and_anchors_resolve(built_pages: Path, links: dict[str, Links]) -> None:
