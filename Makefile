@@ -17,12 +17,12 @@ test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book b
 	$(BIN)/pytest -m "not benchmark" --numprocesses 2
 	$(BIN)/strata check --profile full
 
-setup: $(READY) ## make .venv from constraints.txt
+setup: $(READY) ## make .venv with the tested versions
 
-$(READY): pyproject.toml constraints.txt
+$(READY): pyproject.toml constraints.txt constraints-data.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint constraints-data.txt --editable '.[dev]'
 	touch $@
 
 lint: $(READY)

@@ -17,9 +17,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
 PINS = {
     canonicalize_name(name): version
-    for name, version in (
-        line.split("==") for line in (ROOT / "constraints.txt").read_text().splitlines()
-    )
+    for file in ("constraints.txt", "constraints-data.txt")
+    for name, version in (line.split("==") for line in (ROOT / file).read_text().splitlines())
 }
 STRATA = ROOT / "src" / "strata"
 
@@ -37,8 +36,9 @@ def test_the_conda_environment_asks_for_the_same():
     python, *_, pip = environment["dependencies"]
     assert python == f"python{PROJECT['requires-python']}"
     words = pip["pip"]
-    assert words[:2] == ["--constraint constraints.txt", "--editable ."]
-    assert words[2:] == DIRECT
+    files = ("constraints.txt", "constraints-data.txt")
+    assert words[:3] == [*(f"--constraint {file}" for file in files), "--editable ."]
+    assert words[3:] == DIRECT
 
 
 def test_what_is_installed_is_the_tested_set():

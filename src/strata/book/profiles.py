@@ -40,6 +40,7 @@ class Notebook(BaseModel):
 
     name: str
     study: Literal["A", "B", "C", "D"]
+    published: str | None = Field(None, description="key of published.yml; default: the study")
     experiments: list[str]
     profiles: dict[Literal["smoke", "quick", "full", "paper"], Profile]
 

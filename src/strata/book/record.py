@@ -117,7 +117,10 @@ def key_parts(
         "code": hash_of(code),
         "parameters": dict(parameters),
         "sources": source_files(modules | {m.__name__ for m in notebook.modules()}),
-        "data": {**data, "book/published.yml": hash_of(published.get(notebook.study))},
+        "data": {
+            **data,
+            "book/published.yml": hash_of(published.get(notebook.published or notebook.study)),
+        },
         "claims": hash_of(_criteria(claims, notebook.name)),
         "constraints": hash_of((root / "constraints.txt").read_text(encoding="utf-8")),
     }
