@@ -10,7 +10,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Playwright, Request, Response
+from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response
 
 from strata.book.serve import server
 
@@ -64,7 +64,7 @@ def open_page(
             tab.add_init_script(CHOOSE_THEME.format(theme=theme))
         page = tab.new_page()
         page.on("pageerror", lambda error: troubles.append(f"script error: {error}"))
-        page.on("console", lambda m: m.type == "error" and troubles.append(f"console: {m.text}"))
+        page.on("console", lambda m: m.type == "error" and troubles.append(_said(m)))
         page.on("requestfailed", lambda r: troubles.append(f"request failed: {r.url}"))
         page.on("response", lambda r: _good(r) or troubles.append(f"status {r.status}: {r.url}"))
         yield page, troubles
@@ -85,6 +85,11 @@ def settle(page: Page, address: str) -> None:
 
 def _foreign(request: Request) -> str:
     return f"foreign request: {request.url}"
+
+
+def _said(message: ConsoleMessage) -> str:
+    """Words of the console and where they come from: of a failed request its own address."""
+    return f"console: {message.text} ({message.location['url'] or 'no address'})"
 
 
 def _good(response: Response) -> bool:

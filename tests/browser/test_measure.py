@@ -38,6 +38,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for host in FOREIGN:
         (folder / f"{host}.html").write_text(f'<script src="http://{host}/x.js"></script>')
     (folder / "broken.html").write_text('<script>console.error("oh"); nowhere()</script>')
+    (folder / "lacking.html").write_text('<img src="not-there.png">')
     return folder
 
 
@@ -81,5 +82,14 @@ def test_not_even_a_server_that_answers_is_reached(browser: Browser, faulty: str
 def test_errors_of_scripts_are_noted(browser: Browser, faulty: str) -> None:
     with open_page(browser, faulty) as (page, troubles):
         settle(page, f"{faulty}broken.html")
-        assert "console: oh" in troubles
+        assert f"console: oh ({faulty}broken.html)" in troubles
         assert any("nowhere" in trouble for trouble in troubles)
+
+
+def test_what_is_not_there_is_noted_with_its_address(browser: Browser, faulty: str) -> None:
+    with open_page(browser, faulty) as (page, troubles):
+        settle(page, f"{faulty}lacking.html")
+        address = f"{faulty}not-there.png"
+        assert f"status 404: {address}" in troubles
+        (said,) = (trouble for trouble in troubles if trouble.startswith("console: "))
+        assert said.endswith(f"({address})")
