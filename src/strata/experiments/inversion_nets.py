@@ -110,7 +110,8 @@ class Parameters(BaseModel):
             schedule=schedule if trained else None,
             pool=self.pool,
             images=self.images,
-            photographs=self.photographs,
+            # They are shown, not judged: once is enough.
+            photographs=0 if seed else self.photographs,
         )
 
     def nets(self, kinds: Sequence[Kind]) -> list[Config]:
