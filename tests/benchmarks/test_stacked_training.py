@@ -22,7 +22,7 @@ pytestmark = pytest.mark.benchmark
 
 NETS, DEPTH, WIDTH = 8, 5, 50
 BATCHES = (64, 128, 256, 360, 512, 1024, 1800)
-ROUNDS = 6
+ROUNDS = size(6, 4)
 POINTS = size(12_000, 4000)
 """Points that each way trains on in a round."""
 ASSERTED, EXPECTED = 128, 3

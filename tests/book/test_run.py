@@ -12,9 +12,11 @@ from pathlib import Path
 import nbformat
 import psutil
 import pytest
+from typer.testing import CliRunner
 
 from strata.book import run as run_module
 from strata.book.record import METADATA
+from strata.cli import app
 from strata.sweep import worker_count
 
 SWEEP = """
@@ -23,8 +25,9 @@ import toy_experiment
 from strata.sweep import sweep
 from strata.report import provenance
 points = [toy_experiment.Config(value=v, log=str(Path("log.txt").resolve())) for v in range(4)]
-results = sweep(toy_experiment, points)
+results = sweep(toy_experiment, points, workers=0)
 """
+"""In the kernel itself: `test_sweep_faults.py` has a notebook whose sweep starts workers."""
 
 
 def executed(root: Path, name: str) -> Path:
@@ -179,17 +182,12 @@ def test_a_missing_store_is_made(tiny_project, strata_here, with_helpers):
 
 
 @pytest.mark.parametrize("folder", ["notebooks", "."])
-def test_it_runs_from_another_folder(tiny_project, folder):
+def test_it_runs_from_another_folder(tiny_project, monkeypatch, folder):
     root = tiny_project(good=["import os; os.getcwd()"])
-    done = subprocess.run(
-        [sys.executable, "-m", "strata.cli", "run"],
-        cwd=root / folder,
-        env={k: v for k, v in os.environ.items() if k != "STRATA_ROOT"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.delenv("STRATA_ROOT", raising=False)
+    monkeypatch.chdir(root / folder)
+    done = CliRunner().invoke(app, ["run"], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
     node = nbformat.read(executed(root, "good"), as_version=4)
     assert node.cells[-1].outputs[0]["data"]["text/plain"] == repr(str(root))
 

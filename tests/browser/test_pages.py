@@ -1,4 +1,8 @@
-"""Each built page in headless Chromium with the network cut: set, shown, readable, searchable."""
+"""Built pages in headless Chromium with the network cut: set, shown, readable, searchable.
+
+Every page is looked at, but of those of source code, which come from one template, only a sample
+that shows whatever any of them shows. `test_links.py` reads all.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from typing import Any
 import pytest
 from offline import open_page, settle
 from playwright.sync_api import Browser, expect
+from sampling import sample
 
 pytestmark = pytest.mark.browser
 
@@ -33,13 +38,19 @@ class Look:
 
 
 @pytest.fixture(scope="session")
-def looks(browser: Browser, site: str, page_names: list[str]) -> list[Look]:
-    """Every page, in both themes and at both widths."""
+def to_look_at(built_pages: Path, page_names: list[str]) -> list[str]:
+    """Every page but the first, which only sends on, and of source code a sample."""
+    source = {name for name in page_names if name.startswith("_modules/")}
+    few = sample({name: (built_pages / name).read_text(encoding="utf-8") for name in source})
+    return sorted({*page_names, *few} - (source - set(few)) - {"index.html"})
+
+
+@pytest.fixture(scope="session")
+def looks(browser: Browser, site: str, to_look_at: list[str]) -> list[Look]:
+    """The pages to look at, in both themes and at both widths."""
     taken = []
     with open_page(browser, site, theme=THEMES[0], reduced_motion="reduce") as (page, troubles):
-        for name in page_names:
-            if name == "index.html":
-                continue  # it only sends on to the first page
+        for name in to_look_at:
             troubles.clear()
             settle(page, site + name)
             for theme, width in LOOKS:
