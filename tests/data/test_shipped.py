@@ -89,3 +89,12 @@ def test_the_digits_cannot_be_changed_by_accident():
         images[0] = 0
     with pytest.raises(ValueError, match="read-only"):
         labels[0] = 1
+
+
+def test_the_first_ones_alone_are_the_same():
+    few, every = shipped_photographs(16, 2), shipped_photographs(16)
+    assert few.names == every.names[:2]
+    np.testing.assert_array_equal(few.images, every.images[:2])
+    assert shipped_photographs(16, 0).images.shape == (0, 3, 16, 16)
+    with pytest.raises(ValueError, match="photographs, not 8"):
+        shipped_photographs(16, 8)

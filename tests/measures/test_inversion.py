@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from strata.measures.inversion import adam_inversion, best_rates, blur, blurred_inversion, distances
+from strata.measures.inversion import adam_inversion, best_rates, blurred_inversion, distances
+from strata.measures.smoothing import blur
 from strata.vision import import_torchvision
 
 

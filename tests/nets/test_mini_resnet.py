@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from strata.nets.mini_resnet import equal_planes, mini_resnet50, standard_resnet50
+from strata.nets.mini_resnet import (
+    equal_planes,
+    mini_resnet50,
+    pretrained_resnet50,
+    standard_resnet50,
+)
 from strata.nets.stages import STAGES, calibrate_, embedding
 
 
@@ -104,3 +109,10 @@ def test_wrong_sizes_are_refused():
         small(width=0)
     with pytest.raises(ValueError, match="four stages"):
         small(planes=(4, 4))
+
+
+def test_weights_that_cannot_be_had_are_an_error_that_says_where_they_are(tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:1")
+    with pytest.raises(OSError, match="cannot be had"):
+        pretrained_resnet50()

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+
+from strata.measures.smoothing import blur
 
 Embed = Callable[[Tensor], Tensor]
 WEIGHT = 0.15
@@ -28,7 +29,7 @@ class Inversion:
     images
         The last ones (n, ...), float32.
     steps
-        Numbers of steps at which distances were taken (c,), int64, the first 0, the last all.
+        Numbers of steps at which distances were taken (c,), the first 0, the last all.
     embedding
         Euclidean distances of the embeddings to those of the originals at these steps (n, c).
     inputs
@@ -78,8 +79,7 @@ def adam_inversion(
     Notes
     -----
     Kingma and Ba 2015; the usual betas. Adam scales each pixel's step by itself, so that x leaves
-    the span of the gradients: where many inputs share an embedding it does not end at the one
-    nearest to the start. One forward and backward pass a step.
+    the span of the gradients. One forward and backward pass a step.
 
     Examples
     --------
@@ -147,6 +147,13 @@ def blurred_inversion(
     arXiv 2211.06496 and its code: weight 0.15, rate 0.1, 500 steps, 3 x 3 Gaussian. The gradient
     of a sum of absolute values does not shrink near the solution: with a constant rate the
     distance levels off at a height that the rate decides.
+
+    Examples
+    --------
+    >>> a = torch.zeros(1, 1, 2, 2)
+    >>> made = blurred_inversion(lambda x: x, a, a + 1, rates=1.0, steps=2, sigmas=None)
+    >>> [round(distance, 3) for distance in made.inputs[0].tolist()]
+    [2.0, 1.4]
     """
     found = _blurred(embed, originals, start, rates, steps, weight, sigmas, checks)
     return _finite(found)
@@ -188,37 +195,6 @@ def best_rates(
     if not bool(ends.isfinite().any(0).all()):
         raise ValueError(f"no rate of {tried.tolist()} stays finite")
     return tried[ends.argmin(0)]
-
-
-def blur(images: Tensor, sigma: float) -> Tensor:
-    """Blur images by a 3 x 3 Gaussian kernel of sum 1; the border is mirrored.
-
-    Parameters
-    ----------
-    images
-        (n, c, h, w), sides of 2 or more.
-    sigma
-        In pixels, positive.
-
-    Raises
-    ------
-    ValueError
-        If sigma is not positive.
-
-    Examples
-    --------
-    >>> float(blur(torch.full((1, 1, 4, 4), 2.0), 1.0).std())
-    0.0
-    """
-    if not sigma > 0:
-        raise ValueError(f"sigma must be positive, not {sigma}")
-    side = math.exp(-1 / (2 * sigma**2))
-    line = torch.tensor([side, 1.0, side], dtype=images.dtype) / (1 + 2 * side)
-    channels = images.shape[1]
-    rows, columns = line.view(1, 1, 3, 1), line.view(1, 1, 1, 3)
-    padded = F.pad(images, (1, 1, 1, 1), mode="reflect")
-    once = F.conv2d(padded, rows.expand(channels, 1, 3, 1), groups=channels)
-    return F.conv2d(once, columns.expand(channels, 1, 1, 3), groups=channels)
 
 
 def distances(a: Tensor, b: Tensor) -> Tensor:

@@ -118,6 +118,23 @@ def standard_resnet50(classes: int, *, generator: torch.Generator | None) -> nn.
     return net.eval() if generator is None else _drawn(net, generator)
 
 
+def pretrained_resnet50() -> nn.Module:
+    """Return torchvision's ResNet-50 with its first set of ImageNet weights, which it downloads.
+
+    Raises
+    ------
+    OSError
+        If they are neither here nor can be downloaded, or their checksum is wrong.
+    """
+    weights = import_torchvision().models.ResNet50_Weights.IMAGENET1K_V1
+    net = standard_resnet50(1000, generator=torch.Generator())
+    try:
+        net.load_state_dict(weights.get_state_dict(progress=False, check_hash=True))
+    except (OSError, RuntimeError) as error:
+        raise OSError(f"torchvision's weights from {weights.url} cannot be had: {error}") from error
+    return net
+
+
 def _drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:
     net.to_empty(device="cpu")
     with torch.no_grad():
