@@ -6,6 +6,7 @@ A point is one net. The chapters of study D share them.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -15,14 +16,18 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from strata.experiments.inversion_pictures import DataName, Pictures, as_pixels, draw_pictures
-from strata.nets.mini_resnet import equal_planes, mini_resnet50, standard_resnet50
+from strata.nets.mini_resnet import (
+    equal_planes,
+    mini_resnet50,
+    pretrained_resnet50,
+    standard_resnet50,
+)
 from strata.nets.resnet import Precision
 from strata.nets.stages import calibrate_
 from strata.runs.result import Result
 from strata.seeding import numpy_generator, torch_generator
 from strata.training.epochs import flat_state, with_state
 from strata.training.images import ImageSchedule, train_images
-from strata.vision import import_torchvision
 
 Kind = Literal["untrained", "calibrated", "equal", "natural", "matched", "random_labels", "noise"]
 """``untrained``: as drawn, so that in evaluation mode all normalisations are the identity.
@@ -176,13 +181,15 @@ def run(config: Config, scratch: Path | None = None) -> Result:
         ``held_out_accuracy`` on the pool.
     """
     found = pictures(config)
-    net = _empty(config, found.classes, torch_generator("inversion-nets", config.seed))
+    generator = torch_generator("inversion-nets", config.seed)
+    equal = config.kind == "equal"
+    net = _drawn(config.architecture, equal, config.width, found.classes, generator)
     arrays: dict[str, np.ndarray] = {}
     accuracy = None
     if config.kind == "calibrated":
         calibrate_(net, as_pixels(found.training[:CALIBRATION]))
     elif config.kind == "natural" and config.architecture == "resnet50":
-        net.load_state_dict(_pretrained())
+        net = pretrained_resnet50()
     elif config.schedule is not None:
         images, labels = _lesson(config, found)
         trained = train_images(
@@ -209,15 +216,25 @@ def run(config: Config, scratch: Path | None = None) -> Result:
 
 def net_of(config: Config, result: Result) -> nn.Module:
     """Give the net of a result of `run`, in evaluation mode, its weights without gradients."""
-    unset = _empty(config, result.metrics["classes"], torch.Generator())
+    unset = _unset(
+        config.architecture, config.kind == "equal", config.width, result.metrics["classes"]
+    )
     return with_state(unset, result.arrays["state"]).eval().requires_grad_(False)
 
 
-def _empty(config: Config, classes: int, generator: torch.Generator) -> nn.Module:
-    if config.architecture == "resnet50":
+def _drawn(
+    architecture: str, equal: bool, width: int, classes: int, generator: torch.Generator
+) -> nn.Module:
+    if architecture == "resnet50":
         return standard_resnet50(1000, generator=generator)
-    planes = equal_planes(config.width) if config.kind == "equal" else None
-    return mini_resnet50(classes, width=config.width, planes=planes, generator=generator)
+    planes = equal_planes(width) if equal else None
+    return mini_resnet50(classes, width=width, planes=planes, generator=generator)
+
+
+@lru_cache(maxsize=4)
+def _unset(architecture: str, equal: bool, width: int, classes: int) -> nn.Module:
+    """A net whose numbers do not count; to make one takes longer than to copy one."""
+    return _drawn(architecture, equal, width, classes, torch.Generator())
 
 
 def _lesson(config: Config, found: Pictures) -> tuple[Tensor, Tensor]:
@@ -238,8 +255,3 @@ def _accuracy(net: nn.Module, found: Pictures) -> float:
     with torch.no_grad():
         guesses = [net(as_pixels(batch)).argmax(1) for batch in found.pool.split(250)]
     return float((torch.cat(guesses) == found.pool_labels).double().mean())
-
-
-def _pretrained() -> dict[str, Tensor]:
-    weights = import_torchvision().models.ResNet50_Weights.IMAGENET1K_V1
-    return weights.get_state_dict(progress=False, check_hash=True)

@@ -105,11 +105,11 @@ def draw_pictures(
         new = photographs(data, judged + pool, rng, size=size, held_out=True)
         first, x = (seen.images, seen.labels), (new.images, new.labels)
         source, count = seen.source, len(seen.classes)
-    shipped = shipped_photographs(min(size, LARGEST))
+    shipped = shipped_photographs(min(size, LARGEST), shown)
     return Pictures(
         judged=torch.from_numpy(x[0][:judged]),
-        photographs=torch.from_numpy(shipped.images[:shown]),
-        names=shipped.names[:shown],
+        photographs=torch.from_numpy(shipped.images),
+        names=shipped.names,
         pool=torch.from_numpy(x[0][judged:]),
         training=torch.from_numpy(first[0]),
         labels=torch.from_numpy(first[1]),
