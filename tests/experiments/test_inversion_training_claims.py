@@ -141,14 +141,35 @@ def estimates(
     return ways[claim]()
 
 
-ALL = [
-    pytest.param(claim, marks=pytest.mark.claim(claim))
-    for claim in (
-        *("D11", "D11b", "D11c", "D12", "D12b", "D12c", "D13", "D13b", "D13c", "D13d"),
-        *("D14", "D14b", "D14c", "D14d", "D14e", "D15", "D15b", "D15c", "D15d", "D15e"),
-        *("D16", "D16b", "D16c", "D17", "D17b", "D17c"),
-    )
+MARKS = [
+    pytest.mark.claim("D11"),
+    pytest.mark.claim("D11b"),
+    pytest.mark.claim("D11c"),
+    pytest.mark.claim("D12"),
+    pytest.mark.claim("D12b"),
+    pytest.mark.claim("D12c"),
+    pytest.mark.claim("D13"),
+    pytest.mark.claim("D13b"),
+    pytest.mark.claim("D13c"),
+    pytest.mark.claim("D13d"),
+    pytest.mark.claim("D14"),
+    pytest.mark.claim("D14b"),
+    pytest.mark.claim("D14c"),
+    pytest.mark.claim("D14d"),
+    pytest.mark.claim("D14e"),
+    pytest.mark.claim("D15"),
+    pytest.mark.claim("D15b"),
+    pytest.mark.claim("D15c"),
+    pytest.mark.claim("D15d"),
+    pytest.mark.claim("D15e"),
+    pytest.mark.claim("D16"),
+    pytest.mark.claim("D16b"),
+    pytest.mark.claim("D16c"),
+    pytest.mark.claim("D17"),
+    pytest.mark.claim("D17b"),
+    pytest.mark.claim("D17c"),
 ]
+ALL = [pytest.param(mark.args[0], marks=mark) for mark in MARKS]
 
 
 NO_CHANGE = ("D12", "D12b", "D14e")
