@@ -10,8 +10,9 @@ import pytest
 import yaml
 
 from strata.book.check import check_sources, status_of
-from strata.book.profiles import load_notebooks
+from strata.book.profiles import load_notebooks, resolve
 from strata.book.prose import prose_problems
+from strata.book.record import key_parts
 
 ROOT = Path(__file__).parents[2]
 
@@ -157,3 +158,21 @@ def test_a_claim_without_test_or_notebook_is_reported(smoked, strata_here):
     assert done.stderr.splitlines() == expected
     expected += add("C99", "ntk-depth")
     assert check_sources(list(load_notebooks(smoked).values()), smoked) == expected
+
+
+def test_a_notebook_may_rest_on_a_part_of_the_published_figures_of_its_own(smoked):
+    profiles, published = (smoked / "book" / f"{name}.yml" for name in ("profiles", "published"))
+    text = profiles.read_text()
+    profiles.write_text(text.replace("  ntk-depth:\n", "  ntk-depth:\n    published: latents\n"))
+    assert state(smoked) == ("stale", "changed: book/published.yml")
+
+    def part() -> str:
+        notebook = load_notebooks(smoked)["ntk-depth"]
+        parts = key_parts(notebook, resolve(notebook, "smoke", smoked), smoked)
+        return parts["data"]["book/published.yml"]
+
+    before = part()
+    published.write_text(published.read_text().replace("8.84", "8.85"))
+    assert part() == before
+    published.write_text(published.read_text().replace("0.871", "0.872"))
+    assert part() != before
