@@ -161,5 +161,5 @@ def test_notebooks_and_workers_get_the_place_of_the_data_as_it_was_meant(
 ):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("STRATA_DATA", "data")
-    environment = Setting(tmp_path / "project").environment(tmp_path / "progress")
+    environment = Setting(tmp_path / "project").environment("quick", tmp_path / "progress")
     assert environment["STRATA_DATA"] == str(place)

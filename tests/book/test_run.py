@@ -198,3 +198,14 @@ def test_notebooks_run_side_by_side_share_the_cores(tiny_project, strata_here):
     assert strata_here(root, "run", "-j", "2").returncode == 0
     record = json.loads((root / "_build/quick/executed/one.json").read_text())
     assert record["run"]["workers"] == max(1, worker_count() // 2)
+
+
+def test_small_points_and_single_cores_start_no_workers(tmp_path, monkeypatch):
+    monkeypatch.setenv("STRATA_WORKERS", "4")
+    setting, shared = (run_module.Setting(tmp_path, at_once=n) for n in (1, 2))
+    alone = run_module.Setting(tmp_path, at_once=4)
+    assert [s.workers("full") for s in (setting, shared, alone)] == [4, 2, 0]
+    assert [s.workers("smoke") for s in (setting, shared, alone)] == [0, 0, 0]
+    environment = shared.environment("full", tmp_path / "progress")
+    assert (environment["STRATA_WORKERS"], environment["OMP_NUM_THREADS"]) == ("2", "2")
+    assert alone.environment("quick", tmp_path / "progress")["STRATA_WORKERS"] == "0"

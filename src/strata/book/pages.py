@@ -55,7 +55,7 @@ def header(record: Record, status: Status) -> str:
     commit = run["commit"][:12] if run["commit"] else "no git checkout"
     facts = {
         "ran on": f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}",
-        "device": f"{run['device']}, {run['workers']} single-thread workers",
+        "device": f"{run['device']}, {_at_work(run['workers'])}",
         "took": f"{run['seconds']:.0f} s, {run['peak_memory_mb']} MB at its peak",
         "with": f"Python {machine['python']}, torch {machine['torch']}, numpy {machine['numpy']}",
         "commit": commit + {True: "", False: " and uncommitted changes", None: ""}[run["clean"]],
@@ -156,6 +156,10 @@ def _chips(record: Record) -> str:
         f"{name} {claim['verdict']}</a>"
         for name, claim in record.result["claims"].items()
     )
+
+
+def _at_work(workers: int) -> str:
+    return "one thread" if workers == 1 else f"{workers} single-thread workers"
 
 
 def _short(value: Any) -> str:

@@ -115,17 +115,24 @@ class Setting:
     say: Callable[[str], None] = print
 
     @property
-    def workers(self) -> int:
-        """Worker processes of one notebook's sweeps."""
+    def cores(self) -> int:
+        """Cores of one notebook."""
         return max(1, worker_count() // self.at_once)
 
-    def environment(self, progress: Path) -> dict[str, str]:
+    def workers(self, profile: str) -> int:
+        """Worker processes of one notebook's sweeps; 0: the notebook computes by itself.
+
+        Of the smoke profile a point takes less time than the start of a worker.
+        """
+        return 0 if profile == "smoke" or self.cores == 1 else self.cores
+
+    def environment(self, profile: str, progress: Path) -> dict[str, str]:
         """Environment of a notebook: its share of the cores, its store, where it reports to."""
         extra = {
             "STRATA_ROOT": str(self.root),
             "STRATA_PROGRESS": str(progress),
-            "STRATA_WORKERS": str(self.workers),
-            "OMP_NUM_THREADS": str(self.workers),
+            "STRATA_WORKERS": str(self.workers(profile)),
+            "OMP_NUM_THREADS": str(self.cores),
             "JUPYTER_PREFER_ENV_PATH": "1",
             "PYTHONHASHSEED": "0",
         }
@@ -182,7 +189,7 @@ def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
     (work / "job.json").write_text(json.dumps(task), encoding="utf-8")
     setting.say(f"{name}: running the {job.profile} profile")
     started = time.monotonic()
-    watch = _watch(work, setting, job.limit, name)
+    watch = _watch(work, setting, job)
     seconds = time.monotonic() - started
     if watch.timed_out:
         text = f"stopped after {job.limit:.0f} s, its wall-clock limit"
@@ -197,7 +204,7 @@ def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
         setting.root,
         seconds=seconds,
         peak_memory=watch.peak_memory,
-        workers=setting.workers,
+        workers=max(1, setting.workers(job.profile)),
         threads=1,
     )
     record = replace(record, run=facts)
@@ -206,7 +213,7 @@ def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
     return Outcome(name, record, None)
 
 
-def _watch(work: Path, setting: Setting, limit: float, name: str) -> Watch:
+def _watch(work: Path, setting: Setting, job: Job) -> Watch:
     """Start the process of a job and follow it to its end."""
     progress = work / "progress.jsonl"
     progress.touch()
@@ -215,12 +222,12 @@ def _watch(work: Path, setting: Setting, limit: float, name: str) -> Watch:
             [sys.executable, "-m", "strata.book.execute", str(work / "job.json")],
             stdout=log,
             stderr=subprocess.STDOUT,
-            env=setting.environment(progress),
+            env=setting.environment(job.profile, progress),
             start_new_session=True,
         )
-        watch = Watch(process, limit)
+        watch = Watch(process, job.limit)
         try:
-            follow(progress, stop=lambda: process.poll() is not None, label=name)
+            follow(progress, stop=lambda: process.poll() is not None, label=job.notebook.name)
             process.wait()
         finally:
             end_tree(process)
