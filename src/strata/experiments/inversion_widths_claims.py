@@ -24,7 +24,7 @@ from strata.statistics import Estimate, bootstrap_interval, mean_interval, ratio
 
 DISTANCES = ("short", "long", "scaled", "squares", "least", "adam")
 MEDIAN_NORMAL = float(norm.ppf(0.75))
-"""Median of |N(0, 1)|."""
+"""Median of the absolute value of a standard normal number."""
 
 
 def linear(points: Sequence[object], results: Sequence[Result]) -> pd.DataFrame:

@@ -124,7 +124,7 @@ def blurred_inversion(
     sigmas: tuple[float, float] | None = (2.4, 0.4),
     checks: Collection[int] = (),
 ) -> Inversion:
-    """Invert as the study does: descent on weight * sum |O(x) - O(a)|, a blur after each step.
+    """Invert as the study does: descent on weight * sum abs(O(x) - O(a)), a blur after each step.
 
     Parameters
     ----------

@@ -26,7 +26,7 @@ def sign_descent(
     weight: float = WEIGHT,
     checks: Collection[int] = (),
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Plain descent on the study's loss, weight * sum |J d|, with falling step sizes.
+    """Plain descent on the study's loss, weight * sum abs(J d), with falling step sizes.
 
     .. math:: d_{k+1} = d_k - \\epsilon_k\\, w\\, J^\\top \\mathrm{sign}(J d_k)
 
