@@ -106,6 +106,16 @@ def test_the_command_says_it_with_the_exit_status_of_fresh(root, notebook, place
     assert "Photographs is not here: there are none. Ask for them." in found.output
 
 
+def test_a_source_that_is_named_without_looking_is_not_compared_either(
+    root, notebook, place, monkeypatch
+):
+    monkeypatch.setattr(notebook.modules()[0], "data_source", lambda config: str(config.data))
+    points = profiles.points(notebook, {"data": SETS})
+    recorded = data.data_parts(points)
+    (place / "photographs").unlink()
+    assert data.data_parts_beside(points, recorded) == (recorded, ("Photographs",))
+
+
 def test_all_else_is_compared_without_them(root, notebook, place, monkeypatch):
     (place / "photographs").unlink()
     experiment = notebook.modules()[0]

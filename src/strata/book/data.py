@@ -94,7 +94,9 @@ def _part(
     for config in configs:
         try:
             source = experiment.data_source(config) if named else ""
-            prints[source].add(experiment.data_fingerprint(config))
+            # First the fingerprint: a set that is not here shall not leave an empty entry.
+            found = experiment.data_fingerprint(config)
+            prints[source].add(found)
         except MissingDataError as error:
             if not lenient:
                 raise
