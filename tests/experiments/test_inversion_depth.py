@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from experimenting import assert_costs_grow, assert_refused
+from inverted_nets import NETS
 
 from strata.experiments import inversion_depth as depth
 from strata.experiments import inversion_nets, inversions
@@ -11,23 +12,8 @@ from strata.measures.inversion import blurred_inversion
 from strata.measures.reconstruction import hpcorr, mem, pearson
 from strata.runs.result import Result
 
-TINY = {
-    "data": "shapes",
-    "architecture": "mini",
-    "seeds": 2,
+TINY = NETS | {
     "untrained_seeds": 3,
-    "size": 16,
-    "width": 4,
-    "training_images": 100,
-    "epochs": 1,
-    "few_images": 50,
-    "few_epochs": 1,
-    "batch_size": 32,
-    "learning_rate": 0.05,
-    "dtype": "float32",
-    "pool": 20,
-    "images": 2,
-    "photographs": 1,
     "stages": ["conv1", "pool", "c3", "c5"],
     "steps": 4,
     "rate_steps": 2,

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from experimenting import assert_costs_grow, assert_refused
+from inverted_nets import NETS
 
 from strata.experiments import inversion_manifold as manifold
 from strata.experiments import inversion_nets, inversions
@@ -18,22 +19,8 @@ from strata.measures.smoothing import blur
 from strata.nets.stages import embedding
 from strata.runs.result import Result
 
-KNOWN = {
-    "data": "shapes",
-    "architecture": "mini",
-    "seeds": 2,
-    "size": 16,
-    "width": 4,
-    "training_images": 100,
-    "epochs": 1,
-    "few_images": 50,
-    "few_epochs": 1,
-    "batch_size": 50,
-    "learning_rate": 0.05,
-    "dtype": "float32",
+KNOWN = NETS | {
     "pool": 40,
-    "images": 2,
-    "photographs": 1,
     "stages": ["conv1", "pool", "c2", "c3", "c4", "c5"],
     "steps": 10,
     "rate_steps": 2,

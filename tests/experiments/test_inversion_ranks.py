@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from experimenting import assert_costs_grow, assert_refused
+from inverted_nets import NETS
 
 from strata.experiments import inversion_free, inversion_nets, inversion_ranks, inversion_walks
 from strata.experiments.inversions import NOISE
@@ -13,23 +14,7 @@ from strata.nets.mlp import MLP
 from strata.runs.result import Result
 from strata.seeding import torch_generator
 
-NET = {
-    "data": "shapes",
-    "architecture": "mini",
-    "seeds": 2,
-    "size": 16,
-    "width": 4,
-    "training_images": 100,
-    "epochs": 1,
-    "few_images": 50,
-    "few_epochs": 1,
-    "batch_size": 50,
-    "learning_rate": 0.05,
-    "dtype": "float32",
-    "pool": 20,
-    "images": 2,
-    "photographs": 0,
-}
+NET = NETS | {"photographs": 0}
 RANKS = NET | {"rank_side": 8, "rank_images": 1, "rank_steps": 5, "large_side": 8}
 WALKS = NET | {"walk_side": 8, "walk_steps": 3}
 FREE = NET | {"free_side": 8, "free_values": 4, "free_steps": 20}

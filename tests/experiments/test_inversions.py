@@ -3,27 +3,18 @@
 import numpy as np
 import pytest
 import torch
+from inverted_nets import NETS
 from pydantic import ValidationError
 
 from strata.experiments import inversion_nets, inversions
 from strata.experiments.inversion_pictures import as_pixels
 
-TINY = {
-    "data": "shapes",
-    "architecture": "mini",
-    "seeds": 2,
-    "size": 16,
+TINY = NETS | {
     "width": 8,
-    "training_images": 100,
-    "epochs": 1,
-    "few_images": 50,
     "few_epochs": 25,
     "batch_size": 25,
     "learning_rate": 0.1,
-    "dtype": "float32",
     "pool": 30,
-    "images": 2,
-    "photographs": 1,
 }
 PARAMETERS = inversion_nets.Parameters(**TINY)
 KINDS = ("untrained", "calibrated", "matched", "random_labels", "noise")
