@@ -288,3 +288,13 @@ def _kept_starts() -> list[Result]:
     """Searches that added a faint ramp to the start and nothing else."""
     ramp = np.broadcast_to(np.linspace(0, 0.01, KNOWN["size"]), (1, 3, 16, 16))
     return [Result(arrays=each.arrays | {"made": each.arrays["start"] + ramp}) for each in made()]
+
+
+def test_a_search_that_did_not_move_has_added_nothing_fine_or_coarse():
+    still = [
+        Result(metrics=result.metrics, arrays=result.arrays | {"made": result.arrays["start"]})
+        for result in made()
+    ]
+    found = tables.by_image(point(), still, looks())
+    assert found["fine"].isna().all()
+    assert (found["memory"] == 1).all()

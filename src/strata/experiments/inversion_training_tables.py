@@ -17,6 +17,9 @@ _LOOKS = tuple(
     space + suffix for space in ("pixels", "features") for suffix in ("", "_seen", "_unseen")
 )
 
+_STILL = 1e-6
+"""Change of a pixel, over the image, up to which a search has not moved."""
+
 
 def by_image(point: Config, made: Sequence[Result], looks: Result) -> pd.DataFrame:
     """What is known of each reconstruction of a seed.
@@ -37,8 +40,8 @@ def by_image(point: Config, made: Sequence[Result], looks: Result) -> pd.DataFra
         ``judged``, false for photographs. Of the input: ``distance`` to the original, ``gray``, the
         distance of a gray image; ``correlation`` and ``detail`` (`reconstruction.hpcorr`);
         ``memory`` of the start; ``fine``, the share of high frequencies in what was added to the
-        start; ``start_share``, the part of its fine power that is the start's, NaN for a flat
-        start. Of the embedding: ``embedding``, the distance to the original's, ``reference``, that
+        start, NaN where nothing was; ``start_share``, the part of its fine power that is the
+        start's, NaN for a flat start. Of the embedding: ``embedding``, the distance to the original's, ``reference``, that
         of a noisy copy, and ``norm`` of the original's. ``rate``, the step size that
         was chosen, NaN for Adam. Distances to the nearest images as in
         `inversion_manifold.run`, and ``mixture``. ``own`` and ``other``: whether a judge gives it
@@ -56,7 +59,7 @@ def by_image(point: Config, made: Sequence[Result], looks: Result) -> pd.DataFra
             "correlation": pearson(rebuilt, originals),
             "detail": hpcorr(rebuilt, originals),
             "memory": mem(rebuilt, originals, start),
-            "fine": hf(rebuilt - start),
+            "fine": _fine(rebuilt - start),
             "start_share": _start_share(rebuilt, start, flat=config.start == "gray"),
             "embedding": arrays["embedding"][:, -1],
             "reference": arrays["reference"],
@@ -95,6 +98,15 @@ def baselines(point: Config, looks: Result) -> pd.DataFrame:
         for number, kind in enumerate(BASELINES)
     ]
     return pd.concat(found, ignore_index=True)
+
+
+def _fine(added: NDArray) -> NDArray[np.float64]:
+    """Share of fine waves in what was added; NaN for an image whose search did not move."""
+    moved = np.ptp(added, axis=(2, 3)).max(axis=1) > _STILL
+    found = np.full(len(added), np.nan)
+    if moved.any():
+        found[moved] = hf(added[moved])
+    return found
 
 
 def _start_share(rebuilt: NDArray, start: NDArray, *, flat: bool) -> NDArray[np.float64]:
