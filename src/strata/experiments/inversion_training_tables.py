@@ -41,8 +41,9 @@ def by_image(point: Config, made: Sequence[Result], looks: Result) -> pd.DataFra
         distance of a gray image; ``correlation`` and ``detail`` (`reconstruction.hpcorr`);
         ``memory`` of the start; ``fine``, the share of high frequencies in what was added to the
         start, NaN where nothing was; ``start_share``, the part of its fine power that is the
-        start's, NaN for a flat start. Of the embedding: ``embedding``, the distance to the original's, ``reference``, that
-        of a noisy copy, and ``norm`` of the original's. ``rate``, the step size that
+        start's, NaN for a flat start. Of the embedding: ``embedding``, the distance to the
+        original's, ``reference``, that of a noisy copy, and ``norm`` of the original's. ``rate``,
+        the step size that
         was chosen, NaN for Adam. Distances to the nearest images as in
         `inversion_manifold.run`, and ``mixture``. ``own`` and ``other``: whether a judge gives it
         the class of its original; with ``_chance`` the probability of that class; with ``_wrong``
