@@ -5,15 +5,14 @@ import pytest
 from component_nets import DATA, PARAMETERS, budget, chain_settings, family_config
 from experimenting import assert_costs_grow, assert_refused
 
-from strata.experiments import component_orders, component_parameters, component_targets
+from strata.experiments import component_orders, component_targets
 from strata.experiments import component_reliability as reliability
 from strata.experiments.cycling import CYCLES, MAIN, METHODS, STUDY_CYCLES
 from strata.experiments.sharing import Settings
 from strata.measures.components import components, shared_significance, variance
 from strata.runs.result import Result
 
-TINY = {name: PARAMETERS[name] for name in component_parameters.Parameters.model_fields}
-TINY |= {"data": ["manifold", "digits"], "control_seeds": 2, "inverse_steps": 20}
+TINY = PARAMETERS | {"control_seeds": 2, "inverse_steps": 20}
 STUDY = METHODS.index(MAIN), CYCLES.index(STUDY_CYCLES)
 
 
