@@ -26,8 +26,11 @@ ROUNDS = size(6, 4)
 POINTS = size(12_000, 4000)
 """Points that each way trains on in a round."""
 ASSERTED, EXPECTED = 128, 3
-SLACK = 0.8
-"""Share of the faster side that the rule's choice must reach: the best still moves by a tenth."""
+SLACK = 0.5
+"""Share of the faster side that the rule's choice must reach. Between the ends of the table the two
+ways are within a third of each other, and which is ahead depends on the machine: at 1800 samples
+stacks have been from a fifth slower to a quarter faster. Twice the time would be a wrong rule.
+"""
 
 
 def _problem(samples):
