@@ -19,10 +19,10 @@ test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book b
 
 setup: $(READY) ## make .venv with the tested versions
 
-$(READY): pyproject.toml constraints.txt constraints-data.txt
+$(READY): pyproject.toml constraints.txt constraints-data.txt constraints-tools.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint constraints-data.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint constraints-data.txt --constraint constraints-tools.txt --editable '.[dev]'
 	touch $@
 
 lint: $(READY)

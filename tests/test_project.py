@@ -14,10 +14,11 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+CONSTRAINTS = ("constraints.txt", "constraints-data.txt", "constraints-tools.txt")
 DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
 PINS = {
     canonicalize_name(name): version
-    for file in ("constraints.txt", "constraints-data.txt")
+    for file in CONSTRAINTS
     for name, version in (line.split("==") for line in (ROOT / file).read_text().splitlines())
 }
 STRATA = ROOT / "src" / "strata"
@@ -36,9 +37,8 @@ def test_the_conda_environment_asks_for_the_same():
     python, *_, pip = environment["dependencies"]
     assert python == f"python{PROJECT['requires-python']}"
     words = pip["pip"]
-    files = ("constraints.txt", "constraints-data.txt")
-    assert words[:3] == [*(f"--constraint {file}" for file in files), "--editable ."]
-    assert words[3:] == DIRECT
+    assert words[:4] == [*(f"--constraint {file}" for file in CONSTRAINTS), "--editable ."]
+    assert words[4:] == DIRECT
 
 
 def test_what_is_installed_is_the_tested_set():
@@ -90,7 +90,7 @@ def test_a_package_imports_only_from_below(package):
 
 def test_only_the_command_line_imports_the_book():
     for path in STRATA.rglob("*.py"):
-        if path.parent.name != "book" and path.name != "cli.py":
+        if path.parent.name not in ("book", "cli"):
             assert not any(n.startswith("strata.book") for n in imports(path)), path
 
 

@@ -1,0 +1,46 @@
+"""Commands around the pages."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from strata.cli.application import ProfileOption, app, fail, select, wrong_use
+from strata.paths import project_root
+
+
+@app.command()
+def build(profile: ProfileOption = "quick") -> None:
+    """Build the pages from executed notebooks and say where they are."""
+    from strata.book.build import BuildError
+    from strata.book.build import build as build_pages
+
+    with wrong_use():
+        notebooks = select([], profile)
+    try:
+        pages = build_pages(notebooks, profile, project_root())
+    except BuildError as error:
+        fail(str(error))
+    typer.echo(f"the pages are in {pages}")
+    typer.echo(f"open {pages / 'index.html'}, or: strata serve --profile {profile}")
+
+
+@app.command()
+def serve(
+    profile: ProfileOption = "quick",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+) -> None:
+    """Serve the built pages on this machine."""
+    from strata.book.serve import server
+
+    try:
+        running = server(project_root() / "_build" / profile / "html", port)
+    except OSError as error:
+        fail(str(error))
+    with running:
+        typer.echo(f"http://127.0.0.1:{running.server_port}/ (stop with Ctrl-C)")
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            typer.echo("stopped")
