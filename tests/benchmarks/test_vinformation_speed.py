@@ -1,13 +1,9 @@
 """All features of a layer at once, against scikit-learn at once and a feature at a time."""
 
-import statistics
-import time
-
 import numpy as np
 import pytest
-from benching import in_its_own_process, size
+from benching import in_its_own_process, in_turns, size
 from sklearn.linear_model import Ridge, RidgeCV
-from threadpoolctl import threadpool_limits
 
 from strata.measures.ridge import PENALTIES, cross_fit, fold_labels
 
@@ -50,34 +46,38 @@ def one_penalty(x, z, penalties):
     return Ridge(penalties[7], solver="cholesky").fit(x, z)
 
 
-def timed(function, *arguments):
-    start = time.perf_counter()
-    result = function(*arguments)
-    return time.perf_counter() - start, result
-
-
-def test_it_is_many_times_faster_than_scikit_learn(bench_record):
+def test_it_is_many_times_faster_than_scikit_learn(bench_record, bench_compare):
     x, z = slice_of_a_layer()
     labels, exact = fold_labels(N), (x.astype(np.float64), z.astype(np.float64))
     cross_fit(x[:100], z[:100])  # warm-up
-    seconds = {"ours": [], "each": [], "simplest": []}
-    with threadpool_limits(limits=1):  # as torch has in the tests
-        for j in SINGLE:  # in turns, so that a busy machine hits all
-            duration, found = timed(cross_fit, x, z, labels)
-            seconds["ours"].append(duration)
-            for name, fit in (("each", ridge_cv), ("simplest", one_penalty)):
-                arguments = (fit, exact[0], exact[1][:, j], labels)
-                seconds[name].append(timed(held_out, *arguments)[0])
-        together, expected = timed(held_out, ridge_cv, *exact, labels)
-    ours, each, simplest = (statistics.median(values) for values in seconds.values())
-    difference = found.r2 - expected
+
+    def singles(fit):
+        return [held_out(fit, exact[0], exact[1][:, j], labels) for j in SINGLE]
+
+    seconds, results = in_turns(
+        size(2, 1),
+        ours=lambda: cross_fit(x, z, labels),
+        together=lambda: held_out(ridge_cv, *exact, labels),
+        each=lambda: singles(ridge_cv),
+        simplest=lambda: singles(one_penalty),
+    )
+    ours, together = seconds["ours"], seconds["together"]
+    each, simplest = seconds["each"] / len(SINGLE), seconds["simplest"] / len(SINGLE)
+    difference = results["ours"].r2 - results["together"]
+    common = {
+        "size": f"{K} features, {N:,} images, {D} neurons, 2 folds",
+        "dtype": "float64",
+        "ours": ours,
+    }
+    bench_compare("probes", **common, theirs=together, difference=np.median(np.abs(difference)))
+    bench_compare("probes-each", **common, theirs=K * simplest)
     bench_record(
         f"probes of {K} features, {N} images, {D} wide, 2 folds, one thread",
         **{
             "all features at once (s)": ours,
             "RidgeCV of all features (s)": together,
             "times faster": together / ours,
-            f"RidgeCV of one feature, median of {len(SINGLE)} (s)": each,
+            f"RidgeCV of one feature, mean of {len(SINGLE)} (s)": each,
             f"{K} of these, scaled from it (s)": K * each,
             "times faster than these": K * each / ours,
             "Ridge of one feature, one penalty (s)": simplest,
@@ -90,9 +90,9 @@ def test_it_is_many_times_faster_than_scikit_learn(bench_record):
     assert np.abs(difference).max() < 0.05
     assert np.median(np.abs(difference)) < 1e-6
     assert abs(difference.mean()) < 0.001
-    assert together / ours >= 3
+    assert together / ours >= 2
     assert K * each / ours >= 50
-    assert K * simplest / ours >= 50
+    assert K * simplest / ours >= 10
 
 
 WHOLE = """
@@ -109,11 +109,18 @@ z /= z.std(dim=0)
 z[:, 0] = torch.randn(n)
 layers = [x, *(x.clone() for _ in range(blocks - 1))]
 cross_fit(x[:3000, :300], z[:3000, :10])  # warm-up
+a = torch.rand(1024, 1024, dtype=torch.float64)
+a @ a
+cpu = time.process_time()
+for _ in range(10):
+    a @ a
+product = (time.process_time() - cpu) / 10
 wall, cpu = time.perf_counter(), time.process_time()
 r2 = cross_fit(layers[0], z).r2
 print(json.dumps({
     "seconds": time.perf_counter() - wall,
     "cpu": time.process_time() - cpu,
+    "product": product,
     "peak_gb": peak_gigabytes(),
     "threads": torch.get_num_threads(),
     "blocks": blocks,
@@ -126,8 +133,6 @@ print(json.dumps({
 def test_a_resnet50_takes_minutes_and_few_gigabytes(bench_record):
     n, d, k = size((20_000, 2048, 1000), (10_000, 1024, 500))
     row = in_its_own_process(WHOLE, n, d, k)
-    # What other processes take away does not count as CPU time.
-    idle = min(row["seconds"], row["cpu"] / row["threads"])
     bench_record(
         f"probes of {k:,} features, {n:,} images, {d:,} wide, 2 folds",
         **{
@@ -143,5 +148,7 @@ def test_a_resnet50_takes_minutes_and_few_gigabytes(bench_record):
     # Memory goes with n d, but for what torch takes; the decompositions and products with n d^2.
     share = n * d / (20_000 * 2048)
     assert row["peak_gb"] < 0.3 + 5.7 * share
-    if row["threads"] >= 2:  # 120 is the aim on an idle machine; neighbours take cache and memory
-        assert idle * row["blocks"] < 180 * share * d / 2048
+    # In seconds of a product of 1024 x 1024, which a slow or throttled processor prolongs as well.
+    products = row["cpu"] / row["product"]
+    print(f"as long as {products:.0f} products of 1024 x 1024, {row['peak_gb']:.2f} GB")
+    assert products < 110 * n / 10_000 * (d / 1024) ** 2  # a third of it was measured

@@ -1,21 +1,45 @@
-"""Sizes of the benchmarks, and measurements in a process of its own."""
+"""Sizes of the benchmarks, seconds of ways that take turns, and a process of its own."""
 
 import json
+import math
 import os
 import resource
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 Size = TypeVar("Size")
 PUBLISHED = bool(os.environ.get("STRATA_BENCH_OUT"))
 """Whether the rows are kept for the published page, as ``make benchmarks`` does."""
+SHORT, REPEATS = 0.1, 5
 
 
 def size(published: Size, smaller: Size) -> Size:
     """The published size where rows are kept, else one that is held to the same in less time."""
     return published if PUBLISHED else smaller
+
+
+def in_turns(rounds: int, **ways: Callable[[], Any]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Least processor seconds of each way, and what it gave last.
+
+    The ways take turns, so that what slows the machine hits all; whatever else runs there only adds
+    to the seconds, so that the least are the way's own. A way that takes less than `SHORT` seconds
+    is run `REPEATS` times a turn.
+    """
+    least, results = dict.fromkeys(ways, math.inf), {}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            for _ in range(REPEATS):
+                start = time.process_time()
+                results[name] = way()
+                seconds = time.process_time() - start
+                least[name] = min(least[name], seconds)
+                if seconds > SHORT:
+                    break
+    return least, results
 
 
 def in_its_own_process(code: str, *arguments: object) -> dict[str, Any]:
