@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -78,6 +78,12 @@ def load_record(path: Path) -> Record:
         raise RecordError(f"no record at {path}") from None
     except (ValueError, TypeError) as error:
         raise RecordError(f"the record {path} is damaged: {error}") from error
+
+
+def load_records(names: Iterable[str], folder: Path) -> dict[str, Record]:
+    """The records in a folder, by notebook, of those notebooks that have one there."""
+    paths = {name: folder / f"{name}.json" for name in names}
+    return {name: load_record(path) for name, path in paths.items() if path.exists()}
 
 
 def key_parts(
