@@ -20,7 +20,7 @@ def student(
     profile: ProfileOption = "quick",
 ) -> None:
     """Write the student edition: notebooks without solutions and results."""
-    from strata.book.student import write_student_edition
+    from strata.pages.student import write_student_edition
 
     with wrong_use():
         notebooks = select(names, profile)
@@ -28,3 +28,38 @@ def student(
         written = write_student_edition(notebooks, project_root(), folder, profile)
     for path in written:
         typer.echo(str(path))
+
+
+@app.command()
+def vary(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Notebooks, or NOTEBOOK/VARIATION; all variations by default."),
+    ] = None,
+    profile: ProfileOption = "quick",
+    missing: Annotated[
+        bool, typer.Option(help="Only those that have no result at this profile.")
+    ] = False,
+) -> None:
+    """Run the changes of a parameter of book/variations.yml and keep what they give."""
+    from strata.book.variations import load_results, load_variations, results_path, run_variations
+
+    with wrong_use():
+        root = project_root()
+        chosen = list(dict.fromkeys(name.partition("/")[0] for name in names or []))
+        notebooks = select(chosen, profile)
+        variations = load_variations(root, notebooks)
+        known = {v.id for v in variations} | {v.notebook for v in variations}
+        if unknown := [name for name in names or [] if name not in known]:
+            raise ValueError(f"there is no variation {unknown[0]!r}; there are: {sorted(known)}")
+        done = load_results(results_path(root, profile)) if missing else {}
+        wanted = [
+            v
+            for v in variations
+            if (not names or v.id in names or v.notebook in names) and v.id not in done
+        ]
+        failed = run_variations(wanted, notebooks, root, profile, typer.echo)
+    for name in failed:
+        typer.echo(f"failed: {name}", err=True)
+    typer.echo(f"kept in {results_path(root, profile)}")
+    raise typer.Exit(1 if failed else 0)

@@ -1,0 +1,221 @@
+"""Worked changes of one parameter: declared in ``book/variations.yml``, run, and kept in a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from strata.book import run as runner
+from strata.book.profiles import Notebook, ParameterError, resolve
+from strata.book.record import Record, RecordError, load_record, reference_path
+
+BASE = "quick"
+"""The profile that is varied, and whose tracked records the variations are held against."""
+
+
+class Variation(BaseModel):
+    """One entry of ``book/variations.yml``."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    notebook: str
+    name: str
+    title: str
+    set: dict[str, Any] = Field(min_length=1)
+    watch: dict[str, str] = Field(min_length=1)
+    """What is looked at, a number or CLAIM.PART, and what it is in words."""
+    predict: str
+    expect: str
+    found: str | None = None
+
+    @property
+    def id(self) -> str:
+        """Unique in the book."""
+        return f"{self.notebook}/{self.name}"
+
+    @property
+    def command(self) -> str:
+        """What the reader types."""
+        changes = []
+        for name, value in self.set.items():
+            change = f"{name}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
+            changes.append(f"--set '{change}'" if " " in change else f"--set {change}")
+        return f"strata run {self.notebook} {' '.join(changes)}"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run of a variation gave.
+
+    ``base`` is the key of the tracked record that was current then: it holds everything that the
+    variation leaves as it is.
+    """
+
+    base: str | None
+    set: dict[str, Any]
+    key: str
+    seconds: float
+    date: str
+    values: dict[str, dict[str, Any] | None]
+
+
+def load_variations(root: Path, notebooks: Sequence[Notebook]) -> list[Variation]:
+    """The variations of these notebooks, in the order of the book.
+
+    Raises
+    ------
+    ValueError
+        If an entry has an unknown or missing field.
+    """
+    path = root / "book" / "variations.yml"
+    entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return [
+        Variation(notebook=notebook.name, name=name, **entry)
+        for notebook in notebooks
+        for name, entry in entries.get(notebook.name, {}).items()
+    ]
+
+
+def results_path(root: Path, profile: str = BASE) -> Path:
+    """Where results lie: tracked for the profile that is published, else among what is built."""
+    if profile == BASE:
+        return root / "book" / "executed" / "variations.json"
+    return root / "_build" / "variations" / f"{profile}.json"
+
+
+def load_results(path: Path) -> dict[str, Result]:
+    """Results by the id of the variation; none, if nothing was run."""
+    if not path.exists():
+        return {}
+    return {
+        name: Result(**entry)
+        for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
+    }
+
+
+def watched(record: Record, name: str) -> dict[str, Any] | None:
+    """A number or a claim's part of a record, without what judges it; None, if it has none."""
+    claim, dot, part = name.partition(".")
+    if not dot:
+        found = record.result["numbers"].get(name)
+        return found and {"value": found["value"], "text": found["text"]}
+    found = record.result["claims"].get(claim, {}).get("parts", {}).get(part)
+    return found and {field: found[field] for field in ("value", "low", "high")}
+
+
+def run_variations(
+    variations: Sequence[Variation],
+    notebooks: Sequence[Notebook],
+    root: Path,
+    profile: str = BASE,
+    say: Callable[[str], None] = print,
+) -> list[str]:
+    """Execute variations one after the other, and keep each result as soon as it is there.
+
+    Parameters
+    ----------
+    variations, notebooks
+        What to run, and the entries of their notebooks in ``book/profiles.yml``.
+    root : Path
+        Project root.
+    profile : str
+        Whose parameters are changed.
+    say : callable
+        Takes a line for the user.
+
+    Returns
+    -------
+    list of str
+        The ids of those that failed.
+
+    Raises
+    ------
+    ParameterError
+        If any change is refused; then nothing runs.
+    """
+    entries = {notebook.name: notebook for notebook in notebooks}
+    jobs = [runner.prepare([entries[v.notebook]], profile, root, v.set)[0] for v in variations]
+    path = results_path(root, profile)
+    failed = []
+    for variation, job in zip(variations, jobs, strict=True):
+        say(variation.command)
+        folder = root / "_build" / "variations" / profile / variation.id
+        outcome = runner.run([job], runner.Setting(root, folder=folder, say=say))[0]
+        if outcome.record is None:
+            failed.append(variation.id)
+            continue
+        base = _base(root, variation.notebook, profile)
+        result = Result(
+            base=base.key if base else None,
+            set=variation.set,
+            key=outcome.record.key,
+            seconds=outcome.record.run["seconds"],
+            date=outcome.record.run["date"],
+            values={name: watched(outcome.record, name) for name in variation.watch},
+        )
+        _keep(path, variation.id, result)
+    return failed
+
+
+def variation_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
+    """Variations that cannot be run, that watch what is not there, or whose result is stale."""
+    return [
+        f"variation {variation.id}: {problem}"
+        for notebook in notebooks
+        for variation in load_variations(root, [notebook])
+        for problem in _problems(variation, notebook, root)
+    ]
+
+
+def not_run(notebooks: Sequence[Notebook], root: Path) -> list[str]:
+    """Ids of the variations without a result."""
+    results = load_results(results_path(root))
+    return [v.id for v in load_variations(root, notebooks) if v.id not in results]
+
+
+def _problems(variation: Variation, notebook: Notebook, root: Path) -> Iterator[str]:
+    try:
+        resolve(notebook, BASE, root, variation.set)
+    except ParameterError as error:
+        yield str(error)
+        return
+    usual = notebook.profiles[BASE].parameters
+    if all(usual.get(name) == value for name, value in variation.set.items()):
+        yield f"changes nothing of the {BASE} profile"
+    base = _base(root, notebook.name, BASE)
+    if base is not None:
+        for name in variation.watch:
+            if watched(base, name) is None:
+                yield f"the tracked record of {BASE} has no {name!r}"
+    result = load_results(results_path(root)).get(variation.id)
+    if result is not None:
+        changed = {
+            f"the {BASE} record": base is not None and result.base != base.key,
+            "set": result.set != variation.set,
+            "watch": set(result.values) != set(variation.watch),
+        }
+        if any(changed.values()):
+            why = ", ".join(name for name, differs in changed.items() if differs)
+            yield f"its result is stale (changed: {why}): strata vary {variation.id}"
+
+
+def _base(root: Path, name: str, profile: str) -> Record | None:
+    try:
+        return load_record(reference_path(root, profile, name))
+    except RecordError:
+        return None
+
+
+def _keep(path: Path, name: str, result: Result) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    kept = {key: vars(value) for key, value in load_results(path).items()} | {name: vars(result)}
+    text = json.dumps(kept, indent=1, sort_keys=True) + "\n"
+    part = path.with_suffix(".part")
+    part.write_text(text, encoding="utf-8")
+    part.replace(path)
