@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: book test setup lint browser full benchmarks pictures clean help
+.PHONY: book test setup lint browser full benchmarks pictures pdf clean help
 
 help:
 	@grep -E '^# make|^[a-z]+:.*##' Makefile | sed 's/:.*## /: /'
@@ -22,6 +22,7 @@ setup: $(READY) ## make .venv with the tested versions
 $(READY): pyproject.toml constraints.txt constraints-data.txt constraints-tools.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing the tested versions: some minutes, two gigabytes"
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint constraints-data.txt --constraint constraints-tools.txt --editable '.[dev]'
 	touch $@
 
@@ -37,12 +38,19 @@ full: $(READY) ## execute the full profile (an hour and three quarters, CIFAR-10
 	$(BIN)/strata build --profile full
 
 benchmarks: $(READY) ## measure the benchmarks again, on an idle machine
-	STRATA_BENCH_OUT=book/executed/benchmarks.json $(BIN)/pytest tests/benchmarks
+	rm -f _build/benchmarks.json
+	STRATA_BENCH_OUT=_build/benchmarks.json $(BIN)/pytest tests/benchmarks
+	mv _build/benchmarks.json book/executed/benchmarks.json
 
-pictures: $(READY) ## take the README's pictures from the built full profile
+pictures: $(READY) ## take the README's pictures, the link preview and the icon from the built full profile
 	mkdir -p book/images
 	$(BIN)/python tests/browser/screenshot.py _build/full/html notebooks/ntk-depth.html book/images/page.png --height 1000
 	$(BIN)/python tests/browser/screenshot.py _build/full/html notebooks/ntk-depth.html book/images/result.png --element '#fig-ntk-rank img'
+	$(BIN)/python tests/browser/screenshot.py _build/full/html _static/social.svg book/_static/social.png --width 1200 --height 630
+	$(BIN)/python tests/browser/screenshot.py _build/full/html _static/icon.svg book/_front/favicon.ico --width 64 --height 64
+
+pdf: $(READY) browser ## print the built full profile into _build/full/strata.pdf
+	$(BIN)/strata pdf --profile full
 
 clean: ## remove what was built; the run store stays
 	rm -rf _build

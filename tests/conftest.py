@@ -161,7 +161,7 @@ def smoke_html(shared: Path, smoke_project: Path) -> Path:
 def smoked(smoke_project: Path, tmp_path: Path) -> Path:
     """A project of its own with one chapter, ``ntk-depth``, executed under the smoke profile."""
     root, name = tmp_path / "project", "ntk-depth"
-    others = shutil.ignore_patterns("executed", "_store")
+    others = shutil.ignore_patterns("executed", "_store", "obstacles-*")
     shutil.copytree(smoke_project / "book", root / "book", ignore=others)
     for path in (
         *smoke_project.glob("*.*"),

@@ -7,8 +7,8 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from strata.book.serve import server
 from strata.cli import app
+from strata.pages.serve import server
 
 runner = CliRunner()
 

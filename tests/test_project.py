@@ -90,8 +90,13 @@ def test_a_package_imports_only_from_below(package):
 
 def test_only_the_command_line_imports_the_book():
     for path in STRATA.rglob("*.py"):
-        if path.parent.name not in ("book", "cli"):
+        if path.parent.name not in ("book", "pages", "cli"):
             assert not any(n.startswith("strata.book") for n in imports(path)), path
+
+
+def test_pages_are_made_of_the_book_and_not_the_other_way_round():
+    for path in (STRATA / "book").rglob("*.py"):
+        assert not any(n.startswith("strata.pages") for n in imports(path)), path
 
 
 def test_notebooks_never_import_the_book_or_the_store():

@@ -1,4 +1,4 @@
-"""Find a Chromium for the browser tests; run with ``--install`` to install one where none is."""
+"""Say which Chromium there is; run with ``--install`` to install one where none is."""
 
 from __future__ import annotations
 
@@ -7,19 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
-from playwright.sync_api import sync_playwright
+from strata.pages.chromium import find
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 INSTALL_SECONDS = 900
-
-
-def find() -> str | None:
-    """Return a Chromium that starts: one on the PATH, else Playwright's own, else None."""
-    on_path = (shutil.which(name) for name in NAMES)
-    found = next((path for path in on_path if path and _starts(path)), None)
-    return found or _of_playwright()
 
 
 def install() -> str | None:
@@ -32,20 +23,6 @@ def install() -> str | None:
     with_libraries = ["--with-deps"] if _is_root() and shutil.which("apt-get") else []
     _run([sys.executable, "-m", "playwright", "install", *with_libraries, "chromium"])
     return find()
-
-
-def _of_playwright() -> str | None:
-    with sync_playwright() as playwright:
-        path = playwright.chromium.executable_path
-    return path if Path(path).is_file() and _starts(path) else None
-
-
-def _starts(path: str) -> bool:
-    """Whether it answers: Ubuntu's ``chromium-browser`` may only point to a snap."""
-    try:
-        return subprocess.run([path, "--version"], capture_output=True, timeout=60).returncode == 0
-    except (OSError, subprocess.TimeoutExpired):
-        return False
 
 
 def _is_root() -> bool:

@@ -1,50 +1,25 @@
-"""A local server for built pages, and a browser that reaches nothing else."""
+"""A browser that reaches nothing but a local server of the built pages."""
 
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser, ConsoleMessage, Page, Playwright, Request, Response
 
-from strata.book.serve import server
+from strata.pages.chromium import OFFLINE, SETTLED
+from strata.pages.serve import serve as serve
 
-# No host is found, however a page asks for it. Playwright's routes would cut requests too, but they
-# switch the cache off, and every page would load the theme anew.
-ARGUMENTS = [
-    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-default-apps",
-    "--disable-sync",
-    "--no-first-run",
-]
 # The theme keeps the reader's choice here.
 CHOOSE_THEME = "for (const key of ['mode', 'theme']) localStorage.setItem(key, '{theme}');"
-# A page is settled when MathJax has set its formulas; pages without formulas do not load it.
-SETTLED = """async () => {
-  await document.fonts.ready;
-  if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
-}"""
-
-
-@contextmanager
-def serve(folder: Path) -> Iterator[str]:
-    """Serve a folder on a free port of 127.0.0.1 and yield its address."""
-    with server(folder) as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/"
-        running.shutdown()
 
 
 def launch(playwright: Playwright, chromium: str) -> Browser:
     """Start Chromium. Playwright leaves its sandbox out by default, as root needs it."""
-    return playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+    return playwright.chromium.launch(executable_path=chromium, args=list(OFFLINE))
 
 
 @contextmanager

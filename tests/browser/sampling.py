@@ -1,4 +1,4 @@
-"""Which of the pages of source code to look at, where all come from one template."""
+"""Which of the pages to look at, where many come from one template."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from html.parser import HTMLParser
 
 VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 SILENT = {"script", "style"}
+Kind = tuple[tuple[str, str], ...]
 
 
 class Shown(HTMLParser):
@@ -16,9 +17,10 @@ class Shown(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.kinds: set[tuple[tuple[str, str], ...]] = set()
+        self.kinds: set[Kind] = set()
         self.text = ""
         self._open = [("", "")]
+        self.size = len(page)
         self.feed(page)
         self.line = max(map(len, self.text.splitlines()), default=0)
         self.word = max(map(len, self.text.split()), default=0)
@@ -58,7 +60,15 @@ def sample(pages: dict[str, str]) -> list[str]:
         max(shown, key=lambda name: shown[name].word),
         max(shown, key=lambda name: len(shown[name].text)),
     }
+    return sorted(chosen | cover(shown, set().union(*(shown[name].kinds for name in chosen))))
+
+
+def cover(shown: dict[str, Shown], known: set[Kind]) -> set[str]:
+    """Names of short pages that show every kind of element that is on any of them but not known."""
     kinds = set().union(*(page.kinds for page in shown.values()))
-    while missing := kinds - set().union(*(shown[name].kinds for name in chosen)):
-        chosen.add(max(shown, key=lambda name: len(shown[name].kinds & missing)))
-    return sorted(chosen)
+    chosen: set[str] = set()
+    while missing := kinds - known.union(*(shown[name].kinds for name in chosen)):
+        chosen.add(
+            max(shown, key=lambda name: len(shown[name].kinds & missing) / (1 + shown[name].size))
+        )
+    return chosen

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from io import BytesIO
 from pathlib import Path
 
 from chromium import find
 from offline import launch, open_page, serve, settle
+from PIL import Image
 from playwright.sync_api import sync_playwright
 
 
@@ -39,7 +41,8 @@ def main() -> None:
         if a.element:
             page.locator(a.element).first.screenshot(path=a.out)
         else:
-            page.screenshot(path=a.out, full_page=a.whole)
+            found = page.screenshot(full_page=a.whole, omit_background=True)
+            Image.open(BytesIO(found)).save(a.out)  # .ico holds it in the usual smaller sizes too
 
 
 if __name__ == "__main__":

@@ -9,12 +9,14 @@ from pathlib import Path
 import chromium
 import pytest
 
+from strata.pages import chromium as book_chromium
+
 
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], Path]:
     """Maker of little shell programs, which are all that the PATH holds."""
     monkeypatch.setenv("PATH", str(tmp_path))
-    monkeypatch.setattr(chromium, "_of_playwright", lambda: None)
+    monkeypatch.setattr(book_chromium, "_of_playwright", lambda: None)
 
     def make(name: str, script: str) -> Path:
         path = tmp_path / name

@@ -37,6 +37,11 @@ class Links(HTMLParser):
             self.loaded.add(address)
 
 
+def target_of(page: str, path: str) -> str:
+    """The file that a page links; the address of the site is that of the folder."""
+    return urljoin(page, path).lstrip("/")
+
+
 @pytest.fixture(scope="session")
 def links(built_pages: Path, page_names: list[str]) -> dict[str, Links]:
     """The links of every page."""
@@ -55,7 +60,7 @@ def test_nothing_is_loaded_from_another_host(links: dict[str, Links]) -> None:
 
 def test_every_page_names_its_icon(built_pages: Path, links: dict[str, Links]) -> None:
     # A browser asks for /favicon.ico where a page names none, and logs that it is not there.
-    icons = {name: [urljoin(name, icon) for icon in page.icons] for name, page in links.items()}
+    icons = {name: [target_of(name, icon) for icon in page.icons] for name, page in links.items()}
     without = [name for name, found in icons.items() if not found]
     assert not without, "\n".join(without)
     files = {path for found in icons.values() for path in found if urlsplit(path).scheme != "data"}
@@ -70,7 +75,7 @@ def test_links_and_anchors_resolve(built_pages: Path, links: dict[str, Links]) -
             parts = urlsplit(target)
             if parts.scheme in OUTSIDE:
                 continue
-            path = unquote(urljoin(name, parts.path)) if parts.path else name
+            path = unquote(target_of(name, parts.path)) if parts.path else name
             anchor = unquote(parts.fragment)
             known = links[path].anchors if path in links else None
             if not (built_pages / path).is_file() or (anchor and known and anchor not in known):
@@ -85,8 +90,10 @@ def test_every_page_can_be_reached_from_the_first(links: dict[str, Links]) -> No
         if name in reached or name not in links:
             continue
         reached.add(name)
-        todo += [urljoin(name, urlsplit(t).path) for t in links[name].targets if urlsplit(t).path]
-    # The search field leads to the first; Sphinx makes the second, the theme has no link to it.
-    apart = {"search.html", "_modules/index.html"}
+        paths = (urlsplit(target).path for target in links[name].targets)
+        todo += [target_of(name, path) for path in paths if path]
+    # The search field leads to the first; Sphinx makes the second, the theme has no link to it; the
+    # third answers an address that does not exist.
+    apart = {"search.html", "_modules/index.html", "404.html"}
     lost = sorted(set(links) - reached - apart)
     assert not lost, "\n".join(lost)

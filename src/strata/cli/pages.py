@@ -13,8 +13,8 @@ from strata.paths import project_root
 @app.command()
 def build(profile: ProfileOption = "quick") -> None:
     """Build the pages from executed notebooks and say where they are."""
-    from strata.book.build import BuildError
-    from strata.book.build import build as build_pages
+    from strata.pages.build import BuildError
+    from strata.pages.build import build as build_pages
 
     with wrong_use():
         notebooks = select([], profile)
@@ -30,17 +30,41 @@ def build(profile: ProfileOption = "quick") -> None:
 def serve(
     profile: ProfileOption = "quick",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one.")] = 8000,
+    address: Annotated[
+        str, typer.Option(help="0.0.0.0 lets other machines in, as a container must.")
+    ] = "127.0.0.1",
 ) -> None:
     """Serve the built pages on this machine."""
-    from strata.book.serve import server
+    from strata.pages.serve import server
 
     try:
-        running = server(project_root() / "_build" / profile / "html", port)
+        running = server(project_root() / "_build" / profile / "html", port, address)
     except OSError as error:
         fail(str(error))
     with running:
-        typer.echo(f"http://127.0.0.1:{running.server_port}/ (stop with Ctrl-C)")
+        typer.echo(f"http://{address}:{running.server_port}/ (stop with Ctrl-C)")
         try:
             running.serve_forever()
         except KeyboardInterrupt:
             typer.echo("stopped")
+
+
+@app.command()
+def pdf(profile: ProfileOption = "quick") -> None:
+    """Print the built pages into one PDF with bookmarks and page numbers."""
+    from strata.pages.pdf import PdfError, print_book
+    from strata.pages.site import load_site
+
+    root = project_root()
+    folder = root / "_build" / profile
+    try:
+        count = print_book(
+            folder / "html",
+            folder / "stage" / "_toc.yml",
+            folder / "strata.pdf",
+            address=load_site(root).address,
+            say=typer.echo,
+        )
+    except (OSError, PdfError) as error:
+        fail(str(error))
+    typer.echo(f"{count} sheets are in {folder / 'strata.pdf'}")

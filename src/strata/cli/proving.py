@@ -16,16 +16,22 @@ from strata.paths import project_root
 @app.command()
 def check(profile: ProfileOption = "full") -> None:
     """Recompute every key without executing, and say what is fresh and what is not."""
+    from strata.book.chapters import chapter_problems
     from strata.book.check import check_sources, status_of
     from strata.book.values import value_problems
+    from strata.book.variations import not_run, variation_problems
 
     with wrong_use():
         notebooks = select([], profile)
     statuses = [status_of(notebook, profile, project_root()) for notebook in notebooks]
     for status in statuses:
         typer.echo(status.line())
+    if waiting := not_run(notebooks, project_root()):
+        typer.echo(f"{len(waiting)} variations have not been run: strata vary --missing")
     records = {status.notebook: status.record for status in statuses if status.record}
     problems = check_sources(notebooks, project_root())
+    problems += chapter_problems(notebooks, project_root())
+    problems += variation_problems(notebooks, project_root())
     problems += value_problems(project_root(), records)
     for problem in problems:
         typer.echo(problem, err=True)

@@ -52,8 +52,8 @@ def scorecard(
 ) -> None:
     """Print every claim with what was measured and how it was judged."""
     from strata.book.record import executed_folder, load_records
-    from strata.book.scorecard import FORMATS
-    from strata.book.scorecard import scorecard as rows_of
+    from strata.pages.scorecard import FORMATS
+    from strata.pages.scorecard import scorecard as rows_of
 
     with wrong_use():
         if format_ not in FORMATS:

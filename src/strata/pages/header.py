@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode, v4
@@ -99,41 +97,6 @@ def status_table(statuses: Sequence[Status]) -> str:
     return "\n".join(lines)
 
 
-def claims_table(statuses: Sequence[Status]) -> str:
-    """A row a claim, with a link to its card."""
-    lines = [
-        "| claim | part | value | interval | n | verdict |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
-    for status in statuses:
-        for name, claim in status.record.result["claims"].items() if status.record else ():
-            for part, found in claim["parts"].items():
-                lines.append(
-                    f"| {name} | {part} | {found['value']:.3g} | {found['low']:.3g} to "
-                    f"{found['high']:.3g} | {found['n']} | {found['verdict']} |"
-                )
-    return "\n".join(lines)
-
-
-def benchmark_table(path: Path) -> str:
-    """The measured benchmarks; from the file that ``make benchmarks`` writes.
-
-    Rows with the same columns share a table.
-    """
-    if not path.exists():
-        return "Nothing has been measured here yet: `make benchmarks`."
-    found = json.loads(path.read_text(encoding="utf-8"))
-    machine = ", ".join(f"{name}: {value}" for name, value in found["machine"].items())
-    tables: dict[tuple[str, ...], list[str]] = {}
-    for name, row in found["rows"].items():
-        columns = tuple(row)
-        head = ["| benchmark | " + " | ".join(columns) + " |", "| --- " * (len(row) + 1) + "|"]
-        line = f"| {name} | " + " | ".join(_short(value) for value in row.values()) + " |"
-        tables.setdefault(columns, head).append(line)
-    blocks = ["\n".join(lines) for lines in tables.values()]
-    return "\n\n".join([f"Measured on {found['date']}; {machine}.", *blocks])
-
-
 def fill(page: str, blocks: dict[str, str]) -> str:
     """Replace the generated blocks of a page.
 
@@ -167,4 +130,6 @@ def _short(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, list):
         return "[" + ", ".join(_short(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {_short(v)}" for name, v in value.items()) + ")"
     return str(value)

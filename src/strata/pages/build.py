@@ -9,20 +9,27 @@ from pathlib import Path
 
 import nbformat
 
+from strata.book.chapters import add_time, read_chapter
 from strata.book.check import Status, status_of
-from strata.book.pages import (
+from strata.book.profiles import Notebook
+from strata.book.record import executed_folder
+from strata.book.values import Values
+from strata.pages.header import (
     add_header,
-    benchmark_table,
-    claims_table,
     fill,
     status_table,
     with_present_words,
 )
-from strata.book.profiles import Notebook
-from strata.book.record import executed_folder
+from strata.pages.offers import add_offers
+from strata.pages.performance import performance_blocks
+from strata.pages.scale import scale_blocks
+from strata.pages.scorecard import scorecard
+from strata.pages.scorecard_page import counts_table, write_data
+from strata.pages.scorecard_page import page as scorecard_page
+from strata.pages.site import address_pages, load_site
+from strata.pages.teaching import add_student_edition, teaching_blocks
 
 COPIED = ("_config.yml", "_toc.yml", "book", "notebooks")
-BENCHMARKS = Path("book") / "executed" / "benchmarks.json"
 
 
 class BuildError(RuntimeError):
@@ -50,7 +57,7 @@ def build(notebooks: list[Notebook], profile: str, root: Path) -> Path:
         )
     folder = root / "_build" / profile
     stage = folder / "stage"
-    _stage(stage, statuses, profile, root)
+    _stage(stage, notebooks, statuses, profile, root)
     output = folder / "sphinx"
     shutil.rmtree(output, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage)]
@@ -60,13 +67,16 @@ def build(notebooks: list[Notebook], profile: str, root: Path) -> Path:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         raise BuildError(f"{_complaints(log)}\nthe whole log is in {log}")
+    address_pages(output / "_build" / "html", load_site(stage))
     pages = folder / "html"
     shutil.rmtree(pages, ignore_errors=True)
     (output / "_build" / "html").rename(pages)
     return pages
 
 
-def _stage(stage: Path, statuses: list[Status], profile: str, root: Path) -> None:
+def _stage(
+    stage: Path, notebooks: list[Notebook], statuses: list[Status], profile: str, root: Path
+) -> None:
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
     for name in COPIED:
@@ -76,20 +86,32 @@ def _stage(stage: Path, statuses: list[Status], profile: str, root: Path) -> Non
             shutil.copytree(source, stage / name, ignore=ignore)
         else:
             shutil.copy2(source, stage / name)
-    for status in statuses:
-        name = f"{status.notebook}.ipynb"
+    for notebook, status in zip(notebooks, statuses, strict=True):
+        name = f"{notebook.name}.ipynb"
         node = with_present_words(
             nbformat.read(executed_folder(root, profile) / name, as_version=4),
             nbformat.read(root / "notebooks" / name, as_version=4),
         )
         add_header(node, status)
+        add_offers(node, status.record, load_site(root), root, stage / "book")
+        add_time(node, read_chapter(notebook, root), notebook)
         nbformat.write(node, stage / "notebooks" / name)
+    records = {status.notebook: status.record for status in statuses if status.record}
+    rows = scorecard(records, root)
+    write_data(rows, stage / "book" / "_static")
+    add_student_edition(notebooks, root, stage / "book")
     blocks = {
-        "status": f"{status_table(statuses)}\n\n{claims_table(statuses)}",
-        "benchmarks": benchmark_table(root / BENCHMARKS),
+        "status": status_table(statuses),
+        "scorecard": scorecard_page(rows),
+        "scorecard-counts": counts_table(rows),
+        **performance_blocks(root),
+        **teaching_blocks(notebooks, root),
+        **scale_blocks(notebooks, root),
     }
+    values = Values.of(root, records)
     for page in (stage / "book").glob("*.md"):
-        page.write_text(fill(page.read_text(encoding="utf-8"), blocks), encoding="utf-8")
+        text = values.fill(fill(page.read_text(encoding="utf-8"), blocks))
+        page.write_text(text, encoding="utf-8")
 
 
 def _complaints(log: Path) -> str:

@@ -1,20 +1,18 @@
 """What the build writes into pages."""
 
-import json
+from dataclasses import replace
 
 import nbformat
 import pytest
 
 from strata.book.check import Status, status_of
-from strata.book.pages import (
-    benchmark_table,
-    claims_table,
+from strata.book.profiles import load_notebooks
+from strata.pages.header import (
     fill,
     header,
     status_table,
     with_present_words,
 )
-from strata.book.profiles import load_notebooks
 
 
 @pytest.fixture(scope="module")
@@ -32,27 +30,20 @@ def test_the_header_says_what_the_page_ran_on(status):
     assert 'href="#claim-C1"' in text
 
 
+def test_the_header_says_parameters_within_a_parameter_in_words(status):
+    larger = {"width": 8, "learning_rate": 0.02, "checkpoints": [0, 3]}
+    text = header(replace(status.record, parameters={"larger": larger, "seeds": 2}), status)
+    assert "larger = (width 8, learning_rate 0.02, checkpoints [0, 3]), seeds = 2" in text
+
+
 def test_a_declared_stale_page_says_so(status):
     stale = Status("ntk-depth", "smoke", "stale", "changed: x", "new <epochs>", status.record)
     assert "stale: new &lt;epochs&gt;" in header(status.record, stale)
 
 
-def test_the_tables_have_a_row_a_notebook_and_a_row_a_statistic(status):
+def test_the_table_has_a_row_a_notebook(status):
     missing = Status("other", "smoke", "missing")
     assert len(status_table([status, missing]).splitlines()) == 4
-    parts = sum(len(c["parts"]) for c in status.record.result["claims"].values())
-    assert len(claims_table([status]).splitlines()) == 2 + parts
-
-
-def test_benchmarks_with_the_same_columns_share_a_table(tmp_path):
-    rows = {"a": {"ours": 1.23456, "ratio": 40.0}, "b": {"ours": 2.0, "ratio": 3.0}, "c": {"GB": 2}}
-    path = tmp_path / "b.json"
-    path.write_text(json.dumps({"date": "2026-01-01", "machine": {"cores": 2}, "rows": rows}))
-    text = benchmark_table(path)
-    assert "cores: 2" in text
-    assert text.count("| benchmark | ours | ratio |") == 1
-    assert "| a | 1.235 | 40 |\n| b | 2 | 3 |" in text
-    assert "| c | 2 |" in text
 
 
 def test_only_generated_blocks_are_replaced():
