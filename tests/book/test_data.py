@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from typer.testing import CliRunner
 
 from strata.book import data, profiles
@@ -51,6 +51,8 @@ def root(tiny_project, place, notebook) -> Path:
     """A project with the full profile executed on the photographs, and the record of quick kept."""
     folder = tiny_project()
     cells = [new_code_cell('profile = ""\ndata = []', metadata={"tags": ["parameters"]})]
+    for tag in ("goals", "predict", "exercises", "solution"):
+        cells.append(new_markdown_cell("1. Look.", metadata={"tags": [tag]}))
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     node = new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(node, folder / "notebooks" / "toy.ipynb")

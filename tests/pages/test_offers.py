@@ -67,7 +67,6 @@ def test_without_a_repository_there_are_no_launch_links_and_the_page_says_so(rec
     assert launch_links(record, Site()) == {}
     text = strip(record, Site())
     assert "http" not in text
-    assert "Colab" not in text
     assert "Colab and Binder: not from this copy (book/site.yml names no repository)" in text
 
 
