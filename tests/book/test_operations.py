@@ -17,11 +17,12 @@ from strata.experiments import (
 )
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOKS = load_notebooks(ROOT)
 
 
 def found(name, module, profile="smoke"):
     """The points of an experiment that a notebook rests on, the cheapest first."""
-    notebook, seen = load_notebooks(ROOT)[name], set()
+    notebook, seen = NOTEBOOKS[name], set()
     for asked, configs in points(notebook, resolve(notebook, profile, ROOT)):
         operations.with_needs(asked, configs, seen)
     return sorted((c for owner, c in seen if owner == module.__name__), key=module.cost)

@@ -15,6 +15,7 @@ from strata.data.shipped import shipped_photographs
 from strata.experiments import image_nets
 
 ROOT = Path(__file__).parents[2]
+NOTEBOOKS = load_notebooks(ROOT)
 PAGE = (ROOT / "book" / "own-images.md").read_text().replace("\\\n", "")
 CLASSES = ("cat", "coffee", "rocket")
 
@@ -47,7 +48,7 @@ def test_the_page_has_three_lines_and_the_last_asks_for_own_images():
     (block,) = re.findall(r"^```\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
     assert [line.split()[0] for line in block.splitlines()] == ["export", "strata", "strata"]
     name, found = overrides()
-    parameters = resolve(load_notebooks(ROOT)[name], "quick", ROOT, found)
+    parameters = resolve(NOTEBOOKS[name], "quick", ROOT, found)
     assert parameters["profile"] == "custom"
     assert "own" in parameters["data"]
 
@@ -55,8 +56,8 @@ def test_the_page_has_three_lines_and_the_last_asks_for_own_images():
 def test_a_net_learns_from_the_folder(mine):
     name, found = overrides()
     small = found | {"training_images": 150, "held_out_images": 120}
-    parameters = resolve(load_notebooks(ROOT)[name], "smoke", ROOT, small)
-    asked = dict(points(load_notebooks(ROOT)[name], parameters))
+    parameters = resolve(NOTEBOOKS[name], "smoke", ROOT, small)
+    asked = dict(points(NOTEBOOKS[name], parameters))
     config = next(c for c in asked[image_nets] if c.data == "own")
     images = image_nets.load(config)
     assert images.classes == CLASSES
@@ -66,8 +67,8 @@ def test_a_net_learns_from_the_folder(mine):
 
 def test_too_few_images_are_refused_before_anything_is_trained(mine):
     name, found = overrides()
-    parameters = resolve(load_notebooks(ROOT)[name], "smoke", ROOT, found)
-    asked = dict(points(load_notebooks(ROOT)[name], parameters))
+    parameters = resolve(NOTEBOOKS[name], "smoke", ROOT, found)
+    asked = dict(points(NOTEBOOKS[name], parameters))
     config = next(c for c in asked[image_nets] if c.data == "own")
     with pytest.raises(ValueError, match="1000"):
         image_nets.data_fingerprint(config)

@@ -14,19 +14,20 @@ from strata.book.profiles import (
 )
 
 ROOT = Path(__file__).parents[2]
-NTK = load_notebooks(ROOT)["ntk-depth"]
+NOTEBOOKS = load_notebooks(ROOT)
+NTK = NOTEBOOKS["ntk-depth"]
 
 
-@pytest.mark.parametrize("name", load_notebooks(ROOT))
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_profile_of_every_notebook_is_complete_and_allowed(name):
-    assert check_complete(load_notebooks(ROOT)[name], ROOT) == []
+    assert check_complete(NOTEBOOKS[name], ROOT) == []
 
 
-@pytest.mark.parametrize("name", load_notebooks(ROOT))
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_notebooks_own_values_are_those_of_the_quick_profile(name):
     import nbformat
 
-    notebook = load_notebooks(ROOT)[name]
+    notebook = NOTEBOOKS[name]
     node = nbformat.read(notebook.source(ROOT), as_version=4)
     first = next(cell for cell in node.cells if cell.cell_type == "code")
     assert "parameters" in first.metadata["tags"]

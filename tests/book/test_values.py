@@ -81,7 +81,7 @@ def test_a_notebook_that_was_not_run_is_no_dangling_reference(values):
     assert list(values.problems("page.md", "`value C2.slope` `value two rank`")) == []
 
 
-def test_check_finds_a_dangling_reference_without_building(smoked, strata_here):
+def test_check_finds_a_dangling_reference_and_no_page_is_built_with_it(smoked, strata_here):
     assert value_problems(smoked, {}) == []
     page = smoked / "book" / "extra.md"
     page.write_text("# Extra\n\nRank `value ntk-depth rank-peak`, not `value ntk-depth no-such`.\n")
@@ -90,3 +90,6 @@ def test_check_finds_a_dangling_reference_without_building(smoked, strata_here):
     assert [line for line in done.stderr.splitlines() if line.startswith("extra.md")] == [
         "extra.md: `value ntk-depth no-such`: ntk-depth reports no number 'no-such'"
     ]
+    done = strata_here(smoked, "build", "--profile", "smoke")
+    assert done.returncode == 1
+    assert done.stderr == "extra.md: ntk-depth reports no number 'no-such'\n"

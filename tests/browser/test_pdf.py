@@ -119,6 +119,8 @@ def test_code_wraps_solutions_are_open_and_folded_code_is_left_out(book: PdfRead
 
 def test_what_is_lacking_is_named(pages: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     toc = pages / "other.yml"
+    with pytest.raises(PdfError, match="strata build"):
+        print_book(pages, toc, pages / "none.pdf")
     toc.write_text("root: book/gone\nparts: []\n")
     with pytest.raises(PdfError, match="book/gone is not built"):
         print_book(pages, toc, pages / "none.pdf")

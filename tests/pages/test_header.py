@@ -58,11 +58,15 @@ def test_pages_show_the_words_of_today_around_the_outputs_of_the_run(smoke_proje
     executed = nbformat.read(smoke_project / "_build" / "smoke" / "executed" / name, as_version=4)
     source = nbformat.read(smoke_project / "notebooks" / name, as_version=4)
     source.cells[0].source = "# Another title"
+    figure = next(cell for cell in source.cells if "mystnb" in cell.metadata)
+    figure.metadata["mystnb"]["figure"]["caption"] = "A better caption."
     source.cells.insert(1, nbformat.v4.new_markdown_cell("A new paragraph."))
     outputs = [cell.outputs for cell in executed.cells if cell.cell_type == "code"]
     shown = with_present_words(executed, source)
     assert [cell.source for cell in shown.cells[:2]] == ["# Another title", "A new paragraph."]
     assert [cell.outputs for cell in shown.cells if cell.cell_type == "code"] == outputs
+    (found,) = (cell for cell in shown.cells if cell.id == figure.id)
+    assert found.metadata["mystnb"]["figure"]["caption"] == "A better caption."
 
 
 def test_building_changes_nothing_but_the_build_folder(smoke_project, smoke_html):

@@ -81,7 +81,7 @@ def test_all_launch_links_come_from_the_one_setting(record):
     }
     text = strip(record, AT_HOME)
     assert all(address in text for address in links.values())
-    assert "no launch links" not in text
+    assert "not from this copy" not in text
     cell = first_cell(AT_HOME)
     assert cell in text
     assert "--branch a/b https://github.com/some/book" in cell

@@ -22,10 +22,11 @@ from strata.pages.scale import (
 ROOT = Path(__file__).parents[2]
 STUDY_C = ["ntk-depth", "latent-recovery", "latent-sprites"]
 STUDY_B = ["component-orders", "component-use"]
+NOTEBOOKS = load_notebooks(ROOT)
 
 
 def notebooks(names):
-    return [load_notebooks(ROOT)[name] for name in names]
+    return [NOTEBOOKS[name] for name in names]
 
 
 @pytest.mark.parametrize("names", [STUDY_C, STUDY_B])

@@ -146,6 +146,12 @@ def test_a_record_that_lacks_the_claim_is_as_none(project, record):
     assert found["C10"] == "not run at this profile"
 
 
+def test_a_part_that_came_after_the_run_has_no_values(project, record):
+    del record.result["claims"]["C10"]["parts"]["high"]
+    low, high = next(r for r in scorecard({"one": record}, project) if r.id == "C10").parts
+    assert (low.value, high.value, high.verdict) == (1.5, None, "not run at this profile")
+
+
 def test_what_is_not_tested_says_why(rows):
     assert rows[3].verdict == "not tested"
     assert rows[3].reason == "No <data>."

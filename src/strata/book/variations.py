@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +46,8 @@ class Variation(BaseModel):
         """What the reader types."""
         changes = []
         for name, value in self.set.items():
-            change = f"{name}={yaml.safe_dump(value, default_flow_style=True).splitlines()[0]}"
-            changes.append(f"--set '{change}'" if " " in change else f"--set {change}")
+            text = yaml.safe_dump(value, default_flow_style=True, width=math.inf).splitlines()[0]
+            changes.append(f"--set {shlex.quote(f'{name}={text}')}")
         return f"strata run {self.notebook} {' '.join(changes)}"
 
 
@@ -165,11 +167,11 @@ def run_variations(
 
 def variation_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
     """Variations that cannot be run, that watch what is not there, or whose result is stale."""
+    entries = {notebook.name: notebook for notebook in notebooks}
     return [
         f"variation {variation.id}: {problem}"
-        for notebook in notebooks
-        for variation in load_variations(root, [notebook])
-        for problem in _problems(variation, notebook, root)
+        for variation in load_variations(root, notebooks)
+        for problem in _problems(variation, entries[variation.notebook], root)
     ]
 
 

@@ -37,8 +37,10 @@ def serve(
     """Serve the built pages on this machine."""
     from strata.pages.serve import server
 
+    with wrong_use():
+        root = project_root()
     try:
-        running = server(project_root() / "_build" / profile / "html", port, address)
+        running = server(root / "_build" / profile / "html", port, address)
     except OSError as error:
         fail(str(error))
     with running:
@@ -55,14 +57,16 @@ def pdf(profile: ProfileOption = "quick") -> None:
     from strata.pages.pdf import PdfError, print_book
     from strata.pages.site import load_site
 
-    root = project_root()
+    with wrong_use():
+        root = project_root()
+        site = load_site(root)
     folder = root / "_build" / profile
     try:
         count = print_book(
             folder / "html",
             folder / "stage" / "_toc.yml",
             folder / "strata.pdf",
-            address=load_site(root).address,
+            address=site.address,
             say=typer.echo,
         )
     except (OSError, PdfError) as error:

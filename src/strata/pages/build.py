@@ -26,7 +26,7 @@ from strata.pages.scale import scale_blocks
 from strata.pages.scorecard import scorecard
 from strata.pages.scorecard_page import counts_table, write_data
 from strata.pages.scorecard_page import page as scorecard_page
-from strata.pages.site import address_pages, load_site
+from strata.pages.site import Site, address_pages, load_site
 from strata.pages.teaching import add_student_edition, teaching_blocks
 
 COPIED = ("_config.yml", "_toc.yml", "book", "notebooks")
@@ -44,8 +44,8 @@ def build(notebooks: list[Notebook], profile: str, root: Path) -> Path:
     Raises
     ------
     BuildError
-        If an executed notebook is missing, half-run, or stale without a declared reason, or if
-        Jupyter Book fails or warns.
+        If an executed notebook is missing, half-run, or stale without a declared reason, if a page
+        refers to what is not there, or if Jupyter Book fails or warns.
     """
     statuses = [status_of(notebook, profile, root) for notebook in notebooks]
     refused = [status for status in statuses if not status.acceptable]
@@ -57,7 +57,8 @@ def build(notebooks: list[Notebook], profile: str, root: Path) -> Path:
         )
     folder = root / "_build" / profile
     stage = folder / "stage"
-    _stage(stage, notebooks, statuses, profile, root)
+    site = load_site(root)
+    _stage(stage, notebooks, statuses, site, profile, root)
     output = folder / "sphinx"
     shutil.rmtree(output, ignore_errors=True)
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(stage)]
@@ -67,7 +68,7 @@ def build(notebooks: list[Notebook], profile: str, root: Path) -> Path:
         done = subprocess.run(command, stdout=stream, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         raise BuildError(f"{_complaints(log)}\nthe whole log is in {log}")
-    address_pages(output / "_build" / "html", load_site(stage))
+    address_pages(output / "_build" / "html", site)
     pages = folder / "html"
     shutil.rmtree(pages, ignore_errors=True)
     (output / "_build" / "html").rename(pages)
@@ -75,7 +76,12 @@ def build(notebooks: list[Notebook], profile: str, root: Path) -> Path:
 
 
 def _stage(
-    stage: Path, notebooks: list[Notebook], statuses: list[Status], profile: str, root: Path
+    stage: Path,
+    notebooks: list[Notebook],
+    statuses: list[Status],
+    site: Site,
+    profile: str,
+    root: Path,
 ) -> None:
     shutil.rmtree(stage, ignore_errors=True)
     stage.mkdir(parents=True)
@@ -93,7 +99,7 @@ def _stage(
             nbformat.read(root / "notebooks" / name, as_version=4),
         )
         add_header(node, status)
-        add_offers(node, status.record, load_site(root), root, stage / "book")
+        add_offers(node, status.record, site, root, stage / "book")
         add_time(node, read_chapter(notebook, root), notebook)
         nbformat.write(node, stage / "notebooks" / name)
     records = {status.notebook: status.record for status in statuses if status.record}
@@ -110,7 +116,10 @@ def _stage(
     }
     values = Values.of(root, records)
     for page in (stage / "book").glob("*.md"):
-        text = values.fill(fill(page.read_text(encoding="utf-8"), blocks))
+        try:
+            text = values.fill(fill(page.read_text(encoding="utf-8"), blocks))
+        except KeyError as error:
+            raise BuildError(f"{page.name}: {error}") from None
         page.write_text(text, encoding="utf-8")
 
 

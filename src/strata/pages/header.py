@@ -34,12 +34,14 @@ def with_present_words(executed: NotebookNode, source: NotebookNode) -> Notebook
     """The executed code cells between the words of the source, as it stands now.
 
     Words do not enter a key, so that a better sentence costs no run; pages show it all the same.
+    That holds for captions too, which stand in the metadata of code cells.
     """
     done = {cell.id: cell for cell in executed.cells if cell.cell_type == "code"}
     injected = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
     cells = []
     for cell in source.cells:
         cells.append(done.get(cell.id, cell))
+        cells[-1].metadata = cell.metadata
         if "parameters" in cell.metadata.get("tags", []):
             cells += injected
     executed.cells = cells

@@ -96,7 +96,8 @@ def launch_links(record: Record, site: Site) -> dict[str, str]:
     if not site.repository:
         return {}
     path = f"notebooks/{record.notebook}.ipynb"
-    branch, commit = quote(site.branch), record.run.get("commit") or site.branch
+    branch = quote(site.branch)
+    commit = record.run.get("commit") or branch
     lab = urlencode({"urlpath": f"lab/tree/{path}"})
     return {
         "source at this commit": f"https://github.com/{site.repository}/blob/{commit}/{path}",

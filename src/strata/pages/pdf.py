@@ -76,7 +76,8 @@ def print_book(
     Raises
     ------
     PdfError
-        If a page was not built, or there is no Chromium, or a package of the extra is missing.
+        If a page or all of them were not built, or there is no Chromium, or a package of the extra
+        is missing.
     """
     try:
         from playwright.sync_api import sync_playwright
@@ -86,6 +87,8 @@ def print_book(
     chromium = find()
     if chromium is None:
         raise PdfError("there is no Chromium: python tests/browser/chromium.py --install")
+    if not toc.is_file():
+        raise PdfError(f"there is no {toc}: strata build, with the same --profile")
     wanted = list(contents(toc))
     if lacking := [name for _, name in wanted if not (pages / f"{name}.html").is_file()]:
         raise PdfError(f"{lacking[0]} is not built in {pages}: strata build")

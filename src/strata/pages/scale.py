@@ -216,7 +216,7 @@ def scale_blocks(notebooks: Sequence[Notebook], root: Path) -> dict[str, str]:
     if not counted:
         return dict.fromkeys(BLOCKS, "No chapter has a published run to scale.")
     found = estimates(counted, records, root)
-    tables = (_chapter_table(found, counted), _rate_table(found), _node_table(found))
+    tables = (_chapter_table(found, counted), _rate_table(found), _node_table(found, counted))
     return dict(zip(BLOCKS, tables, strict=True))
 
 
@@ -262,16 +262,17 @@ def _rate_table(found: Sequence[Estimate]) -> str:
     return "\n".join(lines)
 
 
-def _node_table(found: Sequence[Estimate]) -> str:
+def _node_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> str:
+    others = [e for e, notebook in zip(found, notebooks, strict=True) if notebook.study != "A"]
     lines = [
         f"| {NODES} nodes, each | chapters | node hours | done after | longest point |",
         "| --- | --- " + "| ---: " * 3 + "|",
     ]
     for node in KINDS:
-        for what, study in (("all", ""), ("all but study A", "feature-")):
-            some = [e for e in found if not study or not e.chapter.name.startswith(study)]
+        for what, some in (("all", found), ("all but study A", others)):
             hours = [job for estimate in some for job in estimate.job_hours(node)]
-            longest = max(e.chapter.longest / (node.rate or e.rate) for e in some) / _HOUR
+            points = (e.chapter.longest / (node.rate or e.rate) for e in some)
+            longest = max(points, default=0.0) / _HOUR
             lines.append(
                 f"| {node.name} | {what} | {_number(sum(hours))} "
                 f"| {_number(makespan(hours, NODES))} h | {_number(longest)} h |"

@@ -186,13 +186,14 @@ _ROWS = TypeAdapter(list[Row])
 
 def _tested(claim: Claim, record: Record | None, figures: Mapping[str, str], known: Known) -> Row:
     found = record.result["claims"].get(claim.id) if record else None
+    measured = found["parts"] if found else {}
     none = "not run at this profile"
     parts = [
         Statistic(
             part=name,
             statistic=part.statistic,
             criterion=part.criterion,
-            **({"verdict": none} if found is None else _measured(found["parts"][name])),
+            **(_measured(measured[name]) if name in measured else {"verdict": none}),
         )
         for name, part in claim.parts.items()
     ]

@@ -29,8 +29,10 @@ def serve(pages: Path) -> Iterator[str]:
     """Serve a folder on a free port from another thread, and yield its address."""
     with server(pages) as running:
         threading.Thread(target=running.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{running.server_port}/"
-        running.shutdown()
+        try:
+            yield f"http://127.0.0.1:{running.server_port}/"
+        finally:
+            running.shutdown()
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -10,7 +10,7 @@ from strata.book.profiles import Notebook
 from strata.book.record import load_records
 from strata.pages.chapter_map import chapter_map
 from strata.pages.chapter_tables import chapter_table, path_tables
-from strata.pages.student import write_student_edition
+from strata.pages.student import ARCHIVE, write_student_edition
 from strata.pages.variation_page import variation_blocks
 
 FOLDER = "student"
@@ -41,5 +41,5 @@ def add_student_edition(notebooks: Sequence[Notebook], root: Path, book: Path) -
 
 def _downloads(found: Mapping[str, Chapter]) -> str:
     lines = [f"- {{download}}`{c.title} <{FOLDER}/{c.name}.ipynb>`" for c in found.values()]
-    archive = f"{{download}}`all of them in one archive <{FOLDER}/student-edition.zip>`"
+    archive = f"{{download}}`all of them in one archive <{FOLDER}/{ARCHIVE}>`"
     return "\n".join([f"Here they are: {archive}, or one by one:", "", *lines])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,11 @@ def variation_blocks(
     results = load_results(results_path(root))
     records = load_records([n.name for n in notebooks], root / "book" / "executed" / BASE)
     parts = []
-    for notebook in notebooks:
-        variations = load_variations(root, [notebook])
-        if variations:
-            title = found[notebook.name].title
-            parts.append(f"## {title}\n\n[To the chapter](../notebooks/{notebook.name}.ipynb)")
+    for name, variations in groupby(load_variations(root, notebooks), lambda v: v.notebook):
+        parts.append(f"## {found[name].title}\n\n[To the chapter](../notebooks/{name}.ipynb)")
+        base = records.get(name)
         for variation in variations:
-            base = records.get(notebook.name)
-            usual = {name: base and watched(base, name) for name in variation.watch}
+            usual = {watch: base and watched(base, watch) for watch in variation.watch}
             parts.append(_block(variation, usual, results.get(variation.id)))
     return "\n\n".join(parts)
 
