@@ -81,8 +81,10 @@ def jobs_of(
         The notebook has no such profile, or a parameter is refused.
     """
     parameters = resolve(notebook, profile, root)
-    number = shards or shard_count(notebook, profile, root, nodes, threads)
-    number = min(number, _largest_sweep(notebook, parameters))
+    if shards:
+        number = min(shards, _largest_sweep(notebook, parameters))
+    else:
+        number = shard_count(notebook, profile, root, nodes, threads)
     minutes = SLACK * 60 * _core_hours(notebook, profile) / (threads * number)
     return Jobs(
         shards=number,

@@ -113,11 +113,7 @@ class Values:
 
     def _chip(self, name: str) -> str:
         verdict = self._judged(name)["verdict"]
-        address = f"../notebooks/{self.claims[name].notebook}.html#claim-{name}"
-        return (
-            f'<a class="strata-chip" href="{address}" '
-            f'data-verdict="{verdict_slug(verdict)}">{name} {escape(verdict)}</a>'
-        )
+        return chip(name, verdict, f"../notebooks/{self.claims[name].notebook}.html")
 
     def _published(self, path: str) -> float | int | str:
         here: Any = self.published
@@ -129,6 +125,14 @@ class Values:
         if not isinstance(here, (int, float, str)):
             raise UnknownValueError(f"published.yml has no number {path!r}")
         return here
+
+
+def chip(name: str, verdict: str, page: str = "") -> str:
+    """A link in HTML that tells a verdict and leads to the card of its claim."""
+    return (
+        f'<a class="strata-chip" href="{page}#claim-{name}" '
+        f'data-verdict="{verdict_slug(verdict)}">{name} {escape(verdict)}</a>'
+    )
 
 
 def value_problems(root: Path, records: Mapping[str, Record]) -> list[str]:

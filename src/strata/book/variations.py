@@ -168,10 +168,18 @@ def run_variations(
 def variation_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
     """Variations that cannot be run, that watch what is not there, or whose result is stale."""
     entries = {notebook.name: notebook for notebook in notebooks}
+    bases = {name: _base(root, name, BASE) for name in entries}
+    results = load_results(results_path(root))
     return [
         f"variation {variation.id}: {problem}"
         for variation in load_variations(root, notebooks)
-        for problem in _problems(variation, entries[variation.notebook], root)
+        for problem in _problems(
+            variation,
+            entries[variation.notebook],
+            root,
+            bases[variation.notebook],
+            results.get(variation.id),
+        )
     ]
 
 
@@ -181,7 +189,13 @@ def not_run(notebooks: Sequence[Notebook], root: Path) -> list[str]:
     return [v.id for v in load_variations(root, notebooks) if v.id not in results]
 
 
-def _problems(variation: Variation, notebook: Notebook, root: Path) -> Iterator[str]:
+def _problems(
+    variation: Variation,
+    notebook: Notebook,
+    root: Path,
+    base: Record | None,
+    result: Result | None,
+) -> Iterator[str]:
     try:
         resolve(notebook, BASE, root, variation.set)
     except ParameterError as error:
@@ -190,12 +204,10 @@ def _problems(variation: Variation, notebook: Notebook, root: Path) -> Iterator[
     usual = notebook.profiles[BASE].parameters
     if all(usual.get(name) == value for name, value in variation.set.items()):
         yield f"changes nothing of the {BASE} profile"
-    base = _base(root, notebook.name, BASE)
     if base is not None:
         for name in variation.watch:
             if watched(base, name) is None:
                 yield f"the tracked record of {BASE} has no {name!r}"
-    result = load_results(results_path(root)).get(variation.id)
     if result is not None:
         changed = {
             f"the {BASE} record": base is not None and result.base != base.key,

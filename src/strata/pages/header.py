@@ -13,7 +13,7 @@ from nbformat import NotebookNode, v4
 from strata.book.check import Status
 from strata.book.data import sources
 from strata.book.record import Record
-from strata.claims import verdict_slug
+from strata.book.values import chip
 
 _BLOCK = re.compile(r"<!-- generated: ([\w-]+) -->\n.*?<!-- end generated -->", re.DOTALL)
 
@@ -115,12 +115,8 @@ def fill(page: str, blocks: dict[str, str]) -> str:
 
 
 def _chips(record: Record) -> str:
-    return "".join(
-        f'<a class="strata-chip" href="#claim-{name}" '
-        f'data-verdict="{verdict_slug(claim["verdict"])}">'
-        f"{name} {claim['verdict']}</a>"
-        for name, claim in record.result["claims"].items()
-    )
+    claims = record.result["claims"]
+    return "".join(chip(name, claim["verdict"]) for name, claim in claims.items())
 
 
 def _at_work(workers: int) -> str:
