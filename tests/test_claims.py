@@ -14,7 +14,7 @@ def estimate(low: float, high: float) -> Estimate:
 
 
 def part(**criterion: object) -> Part:
-    return Part(statistic="s", tolerance=0.1, **criterion)
+    return Part(statistic="s", **criterion)
 
 
 def claim(profile: str = "full", **parts: Part) -> dict[str, Claim]:

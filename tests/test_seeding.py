@@ -55,6 +55,21 @@ def test_generators_are_the_same_in_another_process_and_version():
     assert int(there.stdout) == numpy_generator("data", 3).integers(2**62)
 
 
+def test_a_family_of_seeds_is_another_draw_of_everything(monkeypatch):
+    usual = torch_generator("init", 0).initial_seed()
+    drawn = {usual}
+    for family in ("1", "2"):
+        monkeypatch.setenv("STRATA_SEEDS", family)
+        drawn.add(torch_generator("init", 0).initial_seed())
+        assert torch_generator("init", 0).initial_seed() in drawn
+    assert len(drawn) == 3
+    monkeypatch.setenv("STRATA_SEEDS", "0")
+    assert torch_generator("init", 0).initial_seed() == usual
+    monkeypatch.setenv("STRATA_SEEDS", "one")
+    with pytest.raises(ValueError, match="STRATA_SEEDS"):
+        torch_generator("init", 0)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [((1,), ("1",)), (("a", "b"), ("ab",)), (("a", 1), (1, "a")), (("a",), ("a", ""))],

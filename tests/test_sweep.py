@@ -56,6 +56,27 @@ def test_workers_are_other_processes_of_one_thread_and_zero_is_this_one(toy, sto
     assert one.metrics["threads"] == two.metrics["threads"] == 1
 
 
+def test_other_threads_and_other_seeds_are_other_points(toy, store, monkeypatch):
+    config = toy.Config(value=1)
+    usual = store.key(toy, config)
+    (published,) = sweep(toy, [config], store=store, workers=1)
+    for name, setting in (("STRATA_THREADS", "2"), ("STRATA_SEEDS", "1")):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, setting)
+            assert store.key(toy, config) != usual
+            (other,) = sweep(toy, [config], store=store, workers=1)
+            assert other.metrics["threads"] == (2 if name == "STRATA_THREADS" else 1)
+    assert store.key(toy, config) == usual
+    assert published.metrics["threads"] == 1
+
+
+@pytest.mark.parametrize("setting", ["0", "-1", "two"])
+def test_a_number_of_threads_that_cannot_be_is_refused(toy, store, monkeypatch, setting):
+    monkeypatch.setenv("STRATA_THREADS", setting)
+    with pytest.raises(ValueError, match="STRATA_THREADS"):
+        sweep(toy, [toy.Config(value=1)], store=store, workers=0)
+
+
 def test_workers_see_the_environment_of_now(toy, store, monkeypatch):
     for number, setting in enumerate(("one", "two")):
         monkeypatch.setenv("STRATA_TOY_SETTING", setting)

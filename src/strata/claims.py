@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from strata.paths import project_root
 from strata.statistics import Estimate
+from strata.yaml_files import read_yaml
 
 PROFILES = ("smoke", "quick", "full", "paper")
 CLAIM_MIME = "application/vnd.strata.claim+json"
@@ -30,7 +30,6 @@ class Part(BaseModel):
     above: float | None = None
     below: float | None = None
     inside: tuple[float, float] | None = None
-    tolerance: float = Field(gt=0, description="how far another machine may be off, absolute")
 
     @model_validator(mode="after")
     def _one_criterion(self) -> Self:
@@ -147,7 +146,7 @@ def load_claims(path: Path | None = None) -> dict[str, Claim]:
         If a claim lacks a field, has one too many, or states no single criterion.
     """
     source = path or project_root() / "book" / "claims.yml"
-    entries = yaml.safe_load(source.read_text(encoding="utf-8"))["claims"]
+    entries = read_yaml(source)["claims"]
     return {name: Claim(id=name, **entry) for name, entry in entries.items()}
 
 

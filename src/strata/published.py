@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import yaml
-
 from strata.paths import project_root
+from strata.yaml_files import read_yaml
 
 
 def load_published(study: str) -> dict[str, Any]:
@@ -17,5 +16,4 @@ def load_published(study: str) -> dict[str, Any]:
     KeyError
         For a study without an entry.
     """
-    text = (project_root() / "book" / "published.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(text)[study]
+    return read_yaml(project_root() / "book" / "published.yml")[study]

@@ -15,7 +15,7 @@ POINTS_MIME = "application/vnd.strata.points+json"
 GLUE_PREFIX = "application/papermill.record/"
 
 
-def report(name: str, value: float, text: str | None = None, *, tolerance: float) -> None:
+def report(name: str, value: float, text: str | None = None) -> None:
     """Keep a measured number for the record and for ``{glue:text}`` in the prose.
 
     Parameters
@@ -26,11 +26,9 @@ def report(name: str, value: float, text: str | None = None, *, tolerance: float
         The number itself, compared by ``strata verify``.
     text : str, optional
         How the prose shows it, unit included; two decimals by default.
-    tolerance : float
-        How far the value may move on another machine (absolute); 0 for counts.
     """
     shown = f"{value:.2f}" if text is None else text
-    number = {"name": name, "value": float(value), "text": shown, "tolerance": tolerance}
+    number = {"name": name, "value": float(value), "text": shown}
     display(
         {GLUE_PREFIX + "text/plain": repr(shown), GLUE_PREFIX + NUMBER_MIME: number},
         raw=True,

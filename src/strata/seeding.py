@@ -7,6 +7,8 @@ import random
 import numpy as np
 import torch
 
+from strata.environment import seed_family
+
 
 def seed_everything(seed: int) -> None:
     """Fix the global random states and make torch refuse operations that are not deterministic.
@@ -87,7 +89,8 @@ def _digest(entropy: tuple[int | str, ...]) -> bytes:
     if not entropy:
         raise ValueError("a generator needs at least one part to derive its seed from")
     digest = hashlib.sha256()
-    for part in entropy:
+    family = seed_family()
+    for part in (*entropy, f"family {family}") if family else entropy:
         if isinstance(part, bool) or not isinstance(part, int | str):
             raise TypeError(f"a seed is derived from int and str, not {type(part).__name__}")
         text = f"{type(part).__name__}:{part}".encode()

@@ -52,7 +52,7 @@ def source_files(modules: Iterable[str]) -> dict[str, str]:
     Examples
     --------
     >>> sorted(source_files(["strata.seeding"]))
-    ['__init__.py', 'seeding.py']
+    ['__init__.py', 'environment.py', 'seeding.py']
     """
     todo, seen, files = list(modules), set(), {}
     while todo:

@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
+from strata.environment import checked, whole_number
 from strata.progress import Progress
 from strata.runs.point import Experiment, Point, StackingExperiment
 from strata.runs.pool import StartError, outcomes
@@ -116,7 +117,7 @@ def sweep(
         The store cannot be used.
     """
     store = store or default_store()
-    workers = worker_count() if workers is None else _checked_workers(workers, "workers")
+    workers = worker_count() if workers is None else checked(workers, "workers")
     asked, found = _obtain(experiment, points, store, workers)
     for point, result in found.values():
         _used[UsedPoint(point.experiment, point.key, result.digest())] = None
@@ -202,22 +203,9 @@ def worker_count() -> int:
     ValueError
         ``STRATA_WORKERS`` is no whole number, or below 0.
     """
-    named = os.environ.get("STRATA_WORKERS")
-    if named:
-        return _checked_workers(named, "STRATA_WORKERS")
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-def _checked_workers(value: int | str, name: str) -> int:
-    try:
-        workers = int(value)
-    except ValueError:
-        workers = -1
-    if workers < 0:
-        raise ValueError(f"{name} is {value!r}: it must be a whole number, 0 or more")
-    return workers
+    affinity = getattr(os, "sched_getaffinity", None)
+    cores = len(affinity(0)) if affinity else os.cpu_count() or 1
+    return whole_number("STRATA_WORKERS", cores)
 
 
 def _longest_first(experiment: Experiment, configs: dict[_Key, BaseModel]) -> list[list[_Key]]:

@@ -113,11 +113,11 @@ def test_equal_values_share_a_rank():
 
 
 @pytest.mark.parametrize("by_rank", [[], ["v"]])
-def test_what_is_not_finite_is_grey_and_moves_nothing(by_rank):
+def test_what_is_not_finite_is_gray_and_moves_nothing(by_rank):
     value = value_of([np.nan, 1.0, np.inf, 3.0, -np.inf], by_rank=by_rank)
     assert value["fractions"] == [None, 0.0, None, 1.0, None]
     assert value["texts"] == ["none", "1", "none", "3", "none"]
-    assert value["scale"].endswith("(grey: none)")
+    assert value["scale"].endswith("(gray: none)")
 
 
 @pytest.mark.parametrize("by_rank", [[], ["v"]])

@@ -57,7 +57,7 @@ def test_the_blocks_make_up_the_sheet():
     assert (block(sheet, 7) == 255).all()
 
 
-def test_a_bright_thing_on_much_grey_keeps_its_hue():
+def test_a_bright_thing_on_much_gray_keeps_its_hue():
     images = make_shapes(96, numpy_generator("sprites", 0)).images
     sheet = sprite_sheet(images, np.eye(96), 1)
     shown = np.stack([picture(sheet, feature, 0, 32) for feature in range(96)])

@@ -57,7 +57,7 @@ def share_is(found, probability):
 
 
 def scene(n=1, **changes):
-    """n equal images: a large plain disc and its ring on plain grey, in the middle."""
+    """n equal images: a large plain disc and its ring on plain gray, in the middle."""
     usual = {
         "shape": 0,
         "partner": DRAWN.index("ring"),
@@ -351,10 +351,10 @@ def test_the_shapes_have_the_mass_of_the_same_disc_and_their_centroid_where_it_s
 
 def test_pictures_of_the_set_have_equal_mean_light_for_all_shapes_and_orders():
     shapes = make_shapes(20 * ROUND, _rng(6), levels=PLAIN)
-    grey = shapes.images.mean(axis=(1, 2, 3)) / 255
+    gray = shapes.images.mean(axis=(1, 2, 3)) / 255
     # Light taken away: area of two discs times the contrast of the mean colour.
     taken = 2 * math.pi * shapes.factors["radius"] ** 2 * (shapes.factors["level"] - COLOUR_MEAN)
-    ratio = (shapes.factors["level"] - grey) / taken
+    ratio = (shapes.factors["level"] - gray) / taken
     assert ratio.mean() == pytest.approx(1, abs=0.01)
     for name in ("shape", "axis", "order", "hue"):
         for code in range(len(FACTORS[name])):
@@ -405,7 +405,7 @@ def _name(code):
     return (FACTORS["background"][code],)
 
 
-def test_a_disc_is_painted_in_the_colour_of_the_formula_on_the_grey_of_the_level():
+def test_a_disc_is_painted_in_the_colour_of_the_formula_on_the_gray_of_the_level():
     for hue, texture in itertools.product((0.0, 77.0, 200.0), (0, 1, 2)):
         phases = np.array([0.15, 0.35, 0.0])
         picture = scene(hue=hue, texture=texture, level=0.8, phases=phases, step_x=0.0, partner=-1)
@@ -553,7 +553,7 @@ def test_the_hue_is_linear_in_the_mean_colour(large):
     x = np.column_stack([mean, np.ones(len(mean))])
     w, *_ = np.linalg.lstsq(x[:5000], 2.0 * large.factors["hue"][:5000] - 1, rcond=None)
     assert ((x[5000:] @ w > 0) == (large.factors["hue"][5000:] == 1)).mean() > 0.999
-    # The angle itself: grey has none, so that the means of two contrasts of channels give it.
+    # The angle itself: gray has none, so that the means of two contrasts of channels give it.
     angle = np.degrees(
         np.arctan2(
             (mean[:, 1] - mean[:, 2]) * math.sqrt(3), 2 * mean[:, 0] - mean[:, 1] - mean[:, 2]

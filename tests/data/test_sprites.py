@@ -63,7 +63,7 @@ def test_what_is_not_set_is_independent_of_what_is():
 def test_the_pictures_show_what_the_factors_say(sprites):
     """The centre of what differs from the background, and its mass, from the pixels alone."""
     light = sprites.images.astype(float)
-    colour = np.abs(light - light.mean(1, keepdims=True)).sum(1)  # grey has none
+    colour = np.abs(light - light.mean(1, keepdims=True)).sum(1)  # gray has none
     weights = colour / colour.sum((1, 2), keepdims=True)
     centres = (np.arange(16) + 0.5) / 16
     assert np.abs((weights.sum(1) * centres).sum(1) - sprites.factors["x"]).max() < 0.03

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from strata.experiments.component_costs import FEATURE, requirements
 from strata.experiments.component_setting import PaperSetting, Schedule
-from strata.experiments.feature_costs import Speeds
+from strata.experiments.costs import Speeds
 from strata.nets.cifar_resnet import cifar_resnet
 from strata.nets.counting import cost
 

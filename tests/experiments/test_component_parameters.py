@@ -60,12 +60,12 @@ def test_an_image_family_a_depth() -> None:
 
 def test_chains_differ_where_they_are_asked_to() -> None:
     parameters = Parameters(**GOOD)
-    chains = parameters.chains("warm", chain_seed=1, pool="own")
+    chains = parameters.chains(start="warm", seed=1, pool="own")
     assert [c.targets for c in chains] == parameters.families()
     settings = chains[0].settings
     assert (settings.start, settings.seed, settings.pool) == ("warm", 1, "own")
     assert (settings.budget.steps, chains[0].targets.budget.steps) == (50, 60)
-    images = parameters.image_chains(chain_seed=3)
+    images = parameters.image_chains(seed=3)
     assert [c.targets for c in images] == parameters.image_families()
     assert (images[0].settings.dtype, images[0].settings.orders) == ("bfloat16", (4, 7))
     assert images[0].settings.seed == 3

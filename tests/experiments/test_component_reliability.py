@@ -131,7 +131,7 @@ def test_points_share_families_and_chains_with_the_other_chapters():
     points = chosen.dense_points()
     assert [point.targets for point in points] == chosen.families()
     assert [point.chain for point in points] == [chain.settings for chain in chosen.chains()]
-    assert points[0].second == chosen.settings(chain_seed=1)
+    assert points[0].second == chosen.settings(seed=1)
     images = chosen.image_points()
     assert [point.targets for point in images] == chosen.image_families()
     assert {point.exemplar_depth for point in images} == {14}

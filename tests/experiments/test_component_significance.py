@@ -64,10 +64,10 @@ def test_a_point_needs_chains_that_other_chapters_have_too():
         first = targets.data.name == "manifold"
         assert [needed for _, needed in chains] == [
             swept.chains()[place],
-            swept.chains(chain_seed=1)[place],
-            *([swept.chains("warm")[place]] if first else []),
-            *([swept.chains("warm", chain_seed=1)[place]] if first else []),
-            swept.chains("continued")[place],
+            swept.chains(seed=1)[place],
+            *([swept.chains(start="warm")[place]] if first else []),
+            *([swept.chains(start="warm", seed=1)[place]] if first else []),
+            swept.chains(start="continued")[place],
         ]
 
 

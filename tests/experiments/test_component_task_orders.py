@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from experimenting import assert_costs_grow, assert_refused, assert_repeats
 
-from strata.experiments import component_task_orders, component_tasks
+from strata.experiments import component_task_images, component_task_orders, component_tasks
 from strata.experiments.component_task_orders import (
     FAMILIES,
     MAIN,
@@ -17,18 +17,19 @@ from strata.experiments.component_task_orders import (
 from strata.measures.components import seed_floor, shared_significance, significance
 
 GIVEN = Family("plain", learned=False)
-TINY = {
+DESIGN = {
     "data": ["manifold"],
-    "seeds": 2,
-    "drawn_seeds": 3,
     "tasks": [0, 4],
     "task_width": 8,
-    "learner_order": 3,
     "pool": 300,
     "test": 150,
+    "feature": 6,
+}
+TINY = DESIGN | {
+    "seeds": 2,
+    "learner_order": 3,
     "width": 24,
     "factors": [0.5, 1.0, 2.0],
-    "feature": 6,
     "orders": [1, 2, 4],
     "further_orders": [5],
     "target_steps": 5,
@@ -36,15 +37,26 @@ TINY = {
     "batch_size": 64,
     "first_rate": 0.01,
     "last_rate": 0.0001,
-    "images": ["shapes"],
-    "image_tasks": [0, 2],
-    "image_size": 16,
-    "image_pool": 100,
 }
 
 
 def parameters(**changes: object) -> Parameters:
     return Parameters(**TINY | changes)
+
+
+def described(**changes: object) -> component_tasks.Parameters:
+    return component_tasks.Parameters(**DESIGN | {"drawn_seeds": 3} | changes)
+
+
+def on_images(**changes: object) -> component_task_images.Parameters:
+    settings = {
+        "images": ["shapes"],
+        "seeds": 2,
+        "image_tasks": [0, 2],
+        "image_size": 16,
+        "image_pool": 100,
+    }
+    return component_task_images.Parameters(**settings | changes)
 
 
 def test_every_kind_has_two_chains_a_seed():
@@ -70,10 +82,13 @@ def test_families_differ_in_their_tasks_and_learners_only():
     assert [f.form for f in found] == ["plain", "pooled", "normalised", "plain"]
     assert [f.learner is not None for f in found] == [True, True, True, False]
     assert {f.seed for f in found} == {1}
-    drawn = p.drawn("pooled")
+    only_described = described()
+    drawn = only_described.drawn("pooled")
     assert [(f.form, f.learner, f.seed) for f in drawn] == [("pooled", None, s) for s in (0, 1, 2)]
-    assert set(p.families(GIVEN)) < set(p.drawn("plain"))
-    images = p.image_points()
+    assert set(p.families(GIVEN)) < set(only_described.drawn("plain"))
+    assert len(set(only_described.points())) == 3 * 3
+    assert set(drawn) < set(only_described.points())
+    images = on_images().points()
     assert [(i.seed, i.relus, i.data.size) for i in images] == [(0, (0, 2), 16), (1, (0, 2), 16)]
 
 
@@ -81,21 +96,24 @@ def test_families_differ_in_their_tasks_and_learners_only():
     ("field", "value"),
     [
         ("seeds", 1),
-        ("drawn_seeds", 1),
         ("data", ["cifar10"]),
         ("data", ["manifold", "digits"]),
         ("tasks", [4, 0]),
         ("tasks", [-1, 4]),
         ("factors", [1.0, 0.5]),
         ("factors", [0.0, 1.0]),
-        ("image_tasks", [2, 2]),
-        ("images", ["digits"]),
-        ("image_size", 8),
         ("first_rate", 0.0),
     ],
 )
 def test_parameters_out_of_range_are_refused(field, value):
     assert_refused(parameters, field, value)
+
+
+def test_parameters_of_tasks_that_are_only_described_are_checked_too():
+    assert_refused(described, "drawn_seeds", 1)
+    assert_refused(described, "tasks", [1, 4])
+    for field, value in (("image_tasks", [2, 2]), ("images", ["digits"]), ("image_size", 8)):
+        assert_refused(on_images, field, value)
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,8 @@ from experimenting import assert_costs_grow, assert_repeats
 
 from strata.experiments import component_task_images, component_tasks
 from strata.experiments.component_data import Data
-from strata.experiments.component_tasks import (
-    WINDOW,
-    Config,
-    Learner,
-    described,
-    standardised,
-    task_outputs,
-)
+from strata.experiments.component_tasks import Config, Learner
+from strata.experiments.random_tasks import WINDOW, described, standardised, task_outputs
 from strata.training.fitting import Budget
 
 DATA = Data(name="manifold", pool=400, test=100)

@@ -149,6 +149,7 @@ def test_more_orders_and_more_samples_cost_more(point):
 def test_the_data_of_a_point_are_those_of_its_family(point):
     own = component_targets.data_fingerprint(point.targets)
     assert component_use.data_fingerprint(point) == own
+    assert component_use.data_source(point) == component_targets.data_source(point.targets)
 
 
 @pytest.mark.parametrize(("field", "value"), [("seeds", 1), ("orders", [2, 1]), ("unknown", 1)])

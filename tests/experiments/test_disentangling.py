@@ -192,6 +192,6 @@ def test_points_name_what_they_need() -> None:
     assert start.settings == chain_settings()
     assert len(component_orders.needs(start)) == 1
     warm = config.model_copy(update={"settings": chain_settings(start="warm")})
-    assert component_orders.cost(warm) > component_orders.cost(start)
+    assert component_orders.cost(warm) == component_orders.cost(start)
     assert component_orders.data_source(config) == "hidden manifold"
     assert component_orders.data_fingerprint(config)

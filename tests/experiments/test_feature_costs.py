@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from strata.experiments import features
-from strata.experiments.feature_costs import ITERATIONS, Speeds, atoms_of, requirements
+from strata.experiments.costs import Speeds
+from strata.experiments.feature_costs import ITERATIONS, atoms_of, requirements
 from strata.measures.codes import nnls
 from strata.measures.dictionary import classwise_nmf, nmf
 from strata.nets.resnet import resnet50

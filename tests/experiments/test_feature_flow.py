@@ -50,6 +50,7 @@ def test_it_rests_on_the_net_and_its_features(config):
         (features, config.features),
     ]
     assert feature_flow.data_fingerprint(config) == features.data_fingerprint(config.features)
+    assert feature_flow.data_source(config) == "shapes"
     longer = config.features.net.model_copy(update={"keep": (0, 1, 2, 3)})
     other = feature_flow.Config(features=config.features.model_copy(update={"net": longer}))
     assert feature_flow.cost(other) > feature_flow.cost(config)

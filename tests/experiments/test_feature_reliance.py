@@ -186,6 +186,7 @@ def test_more_noise_and_wider_nets_cost_more(point):
 def test_the_data_of_a_point_are_those_of_its_net(point):
     own = image_nets.data_fingerprint(point.features.net)
     assert feature_reliance.data_fingerprint(point) == own
+    assert feature_reliance.data_source(point) == "shapes"
 
 
 def test_the_first_epoch_is_the_first_kept_after_the_start():

@@ -41,6 +41,7 @@ def test_it_rests_on_the_net_and_on_its_features(config):
     assert feature_spectrum.data_fingerprint(config) == image_nets.data_fingerprint(
         config.features.net
     )
+    assert feature_spectrum.data_source(config) == "shapes"
     points = feature_spectrum.Parameters(**TINY).points()
     assert [point.features for point in points] == features.Parameters(**TINY).final_features()
 

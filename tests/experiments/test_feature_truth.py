@@ -36,6 +36,7 @@ def test_every_net_is_a_point_and_rests_on_its_training(config):
     assert [point.net for point in p.points()] == p.nets()
     assert feature_truth.needs(config) == [(image_nets, config.net)]
     assert feature_truth.data_fingerprint(config) == image_nets.data_fingerprint(config.net)
+    assert feature_truth.data_source(config) == "shapes"
     wider = feature_truth.Config(net=config.net.model_copy(update={"width": 8}))
     assert feature_truth.cost(config) < feature_truth.cost(wider)
 

@@ -57,6 +57,7 @@ def test_parameters_out_of_range_are_refused(changes, message):
 def test_it_rests_on_the_trained_net_and_its_images(config):
     assert features.needs(config) == [(image_nets, config.net)]
     assert features.data_fingerprint(config) == image_nets.data_fingerprint(config.net)
+    assert features.data_source(config) == "shapes"
 
 
 def test_the_codes_are_the_best_ones_for_the_pooled_activations(config, result):

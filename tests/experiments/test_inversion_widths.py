@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from experimenting import assert_costs_grow, assert_refused, assert_repeats
+from own_images import write_own
 
 from strata.experiments import inversion_exact as exact
 from strata.experiments import inversion_linear as linear
@@ -198,3 +199,12 @@ def test_results_repeat_and_costs_grow():
         assert module.data_source(config) == "shapes"
         assert module.data_fingerprint(config) == module.data_fingerprint(config)
     assert_costs_grow(linear, point(0.5), point(1.0), point(1.98))
+
+
+def test_a_page_names_photographs_as_their_set_does(tmp_path, monkeypatch):
+    monkeypatch.setenv("STRATA_IMAGES", str(write_own(tmp_path / "mine.npz")))
+    config = exact_with(data="own").points()[0]
+    assert exact.data_source(config) == "own images: mine.npz"
+    a = originals(config.vectors)
+    # Held-out ones: they are the lighter ones.
+    assert a.min() >= 100 / 255

@@ -9,6 +9,7 @@ from experimenting import assert_costs_grow, assert_refused, assert_repeats
 
 from strata.data.spurious import conflicting
 from strata.experiments import rich_lazy
+from strata.measures.alignment import kernel_cka
 from strata.measures.cka import linear_cka
 from strata.measures.ntk import empirical_ntk
 
@@ -147,7 +148,7 @@ def test_the_kernels_alignment_is_the_linear_cka_of_the_jacobians():
         jacobians.append(torch.stack([torch.cat([part.flatten() for part in row]) for row in rows]))
     cka = linear_cka(*jacobians)
     kernels = [empirical_ntk(net, x, output=rich_lazy.LOGIT) for net in (before, after)]
-    assert rich_lazy._kernel_cka(*kernels) == pytest.approx(cka)
+    assert kernel_cka(*kernels) == pytest.approx(cka)
     metrics = rich_lazy._kernel_metrics(before, before, after, x)
     assert metrics["kernel_cka"] == pytest.approx(1)
     assert metrics["kernel_change"] == 0
@@ -155,7 +156,7 @@ def test_the_kernels_alignment_is_the_linear_cka_of_the_jacobians():
     assert metrics["kernel_change_independent"] > 0
     assert cka < 0.95
     # Neither a scale nor a constant moves it.
-    assert rich_lazy._kernel_cka(kernels[0], 3 * kernels[0] + 7) == pytest.approx(1)
+    assert kernel_cka(kernels[0], 3 * kernels[0] + 7) == pytest.approx(1)
 
 
 def test_where_nothing_prefers_the_core_the_strong_feature_wins():

@@ -143,7 +143,7 @@ def test_a_run_that_was_killed_goes_on(tmp_path: Path) -> None:
     usual = shared()
     assert shared(scratch=tmp_path).digest() == usual.digest()
     kept = sorted(path.name for path in tmp_path.iterdir())
-    assert kept == ["shared_0_1.npz", "shared_0_2.npz"]
+    assert kept == ["sharing_0_1.npz", "sharing_0_2.npz"]
     (tmp_path / kept[1]).unlink()
     assert shared(scratch=tmp_path).digest() == usual.digest()
     assert sorted(path.name for path in tmp_path.iterdir()) == kept

@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from strata.measures.alignment import cumulative_alignment, edge_energy, kernel_target_alignment
+from strata.measures.alignment import (
+    cumulative_alignment,
+    edge_energy,
+    kernel_cka,
+    kernel_target_alignment,
+)
+from strata.measures.cka import linear_cka
 
 
 @pytest.fixture
@@ -98,6 +104,40 @@ def test_it_is_bounded_for_positive_kernels(rng):
     for _ in range(20):
         x, y = rng.standard_normal((10, 3)), rng.standard_normal(10)
         assert 0 <= kernel_target_alignment(x @ x.T, y) <= 1
+
+
+# -- CKA of kernels -------------------------------------------------------------------------------
+
+
+def test_kernels_of_representations_give_their_linear_cka(rng):
+    x, y = rng.standard_normal((12, 3)), rng.standard_normal((12, 5))
+    assert kernel_cka(x @ x.T, y @ y.T) == pytest.approx(linear_cka(x, y), rel=1e-12)
+
+
+def test_with_the_kernel_of_the_labels_it_is_their_alignment(rng):
+    x, y = rng.standard_normal((12, 3)), rng.standard_normal(12)
+    expected = kernel_target_alignment(x @ x.T, y)
+    assert kernel_cka(x @ x.T, np.outer(y, y)) == pytest.approx(expected, rel=1e-12)
+
+
+def test_scale_and_what_centring_takes_away_do_not_matter(rng):
+    a, shift = rng.standard_normal((9, 9)), rng.standard_normal((9, 1))
+    assert kernel_cka(a, 3 * a + shift + shift.T + 2) == pytest.approx(1, rel=1e-12)
+    assert kernel_cka(a, -a) == pytest.approx(-1, rel=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "message"),
+    [
+        (np.eye(3), np.eye(4), "of one shape"),
+        (np.ones((3, 2)), np.ones((3, 2)), "square"),
+        (np.eye(3), np.full((3, 3), 2.0), "constant"),
+        (np.eye(3), np.diag([1.0, np.inf, 1.0]), "NaN or infinite"),
+    ],
+)
+def test_kernels_that_have_no_cka_are_refused(a, b, message):
+    with pytest.raises(ValueError, match=message):
+        kernel_cka(a, b)
 
 
 # -- edge energy -----------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ class FeatureMap:
     values : mapping of str to ndarray, shape (k,)
         What dots are coloured by and cards list, such as K, importance, prevalence. The first is
         shown first, and the arrow keys follow the present one from low to high. What is not
-        finite is drawn grey.
+        finite is drawn gray.
     by_rank : sequence of str
         Values coloured by their rank, for those with a long tail; the others on a linear scale.
     numbers : sequence of int, optional
@@ -242,7 +242,7 @@ def _value(name: str, value: NDArray[np.floating], by_rank: bool) -> dict[str, A
             round(float(f), 6) if ok else None for f, ok in zip(fractions, known, strict=True)
         ],
         "ticks": ticks,
-        "scale": scale if known.all() else f"{scale} (grey: none)",
+        "scale": scale if known.all() else f"{scale} (gray: none)",
     }
 
 

@@ -82,7 +82,7 @@ def _palette(sheet: Image.Image) -> Image.Image:
     """The colours for a sheet, from a part of its pixels: the means cost time."""
     pixels = np.asarray(sheet).reshape(-1, 3)
     part = np.ascontiguousarray(pixels[:: math.ceil(len(pixels) / SAMPLE)])
-    # Without the means, rare hues on much grey would get the colour of their neighbours.
+    # Without the means, rare hues on much gray would get the colour of their neighbours.
     return Image.fromarray(part[None]).quantize(
         COLOURS, method=Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE
     )

@@ -22,13 +22,13 @@ from strata.experiments import (
     component_reliability,
     component_targets,
     component_variants,
-    sharing,
 )
 from strata.experiments.component_data import Data
 from strata.experiments.component_effects import effects
 from strata.experiments.component_variants import VARIANTS
 from strata.experiments.cycling import CYCLES, MAIN
 from strata.experiments.disentangling import disentangle, work
+from strata.experiments.resting import data_of
 from strata.experiments.sharing import share
 from strata.measures.components import seed_floor, shared_significance, significance, variance
 from strata.nets.compression import MOST_BITS
@@ -84,24 +84,12 @@ class Parameters(component_parameters.Parameters):
 
     def points(self) -> list[Config]:
         """One point for each family; those that are judged, with variants, come first."""
-        pairs = zip(self.chains(), self.chains(chain_seed=1), strict=True)
+        pairs = zip(self.chains(), self.chains(seed=1), strict=True)
         return [self._point(chain, second) for chain, second in pairs]
 
     def _point(self, chain: component_orders.Config, second: component_orders.Config) -> Config:
-        students = chain.settings
-        reliability = component_reliability.Config(
-            targets=chain.targets,
-            exemplar_depth=max(self.depths),
-            depths=tuple(self.depths),
-            settings=sharing.Settings(
-                orders=students.orders,
-                width=students.width,
-                budget=students.budget,
-                inverse_steps=self.inverse_steps,
-                dtype=students.dtype,
-            ),
-            chain=students,
-            second=second.settings,
+        reliability = component_reliability.point_of(
+            chain, second, exemplar_depth=max(self.depths), inverse_steps=self.inverse_steps
         )
         judged = chain.targets.data.name == self.data[0]
         variants = self._variants(chain) if judged else None
@@ -139,17 +127,16 @@ class Config(BaseModel):
     variants: component_variants.Config | None = None
 
 
+data_source, data_fingerprint = data_of(component_targets, "reliability.targets")
+
+
 def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     """The family, its three chains and its reliable parts; its variants, and exemplary nets."""
     settings = config.reliability
     continued = settings.chain.model_copy(update={"start": "continued"})
-    chains = [
-        component_orders.Config(targets=settings.targets, settings=chain)
-        for chain in (settings.chain, settings.second, continued)
-    ]
-    needed: list[tuple[ModuleType, BaseModel]] = [
-        (component_targets, settings.targets),
-        *((component_orders, chain) for chain in chains),
+    chains = [settings.chain, settings.second, continued]
+    needed = [
+        *component_orders.family_and_chains(settings.targets, chains),
         (component_reliability, settings),
     ]
     if config.variants:
@@ -157,16 +144,6 @@ def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
         exemplars = component_reliability.exemplars(settings)
         needed += [(component_targets, exemplar) for exemplar in exemplars]
     return needed
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_targets.data_source(config.reliability.targets)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_targets.data_fingerprint(config.reliability.targets)
 
 
 def cost(config: Config) -> float:

@@ -2,7 +2,7 @@
 
 Work is counted in multiply-adds of the nets themselves, layer by layer, on the device ``meta``.
 The count says what has to be computed; hours come from speeds that are assumed, see
-`strata.experiments.feature_costs.Speeds`.
+`strata.experiments.costs.Speeds`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import math
 from functools import cache
 
 from strata.experiments.component_setting import PaperSetting, Schedule
-from strata.experiments.feature_costs import Requirements, Speeds, Stage
+from strata.experiments.costs import Requirements, Speeds, Stage, hours_of, stage_of
 from strata.nets.cifar_resnet import cifar_resnet
 from strata.nets.counting import Cost, cost
 from strata.nets.disentangler import Disentangler
@@ -23,7 +23,6 @@ _CHAINS = 2  # a target: the plain one and that of the reliable part
 _TRAINING = 3  # forward passes that a step takes: one, and two for the gradients
 _FLOAT = 4  # bytes
 _ADAM = 16  # bytes a parameter: itself, its gradient, and two averages
-_GIGA = 1e9
 
 
 def requirements(setting: PaperSetting, *, speeds: Speeds | None = None) -> Requirements:
@@ -34,7 +33,7 @@ def requirements(setting: PaperSetting, *, speeds: Speeds | None = None) -> Requ
     setting
         Nets, images and recipe.
     speeds
-        By default those of `strata.experiments.feature_costs.Speeds`; the recipe is in float32.
+        By default those of `strata.experiments.costs.Speeds`; the recipe is in float32.
 
     Returns
     -------
@@ -73,7 +72,9 @@ def _targets(setting: PaperSetting, speed: float) -> Stage:
     work = _TRAINING * seen * sum(net.multiply_adds for net in nets)
     memory = max(_training_bytes(net, setting.target.batch_sizes[0]) for net in nets)
     disk = _FLOAT * len(setting.samples) * sum(net.parameters for net in nets)
-    return _stage("targets", "images seen", len(nets) * seen, work, speed, memory, disk=disk)
+    return stage_of(
+        "targets", "images seen", len(nets) * seen, work, memory, hours_of(work, speed), disk=disk
+    )
 
 
 def _exemplars(setting: PaperSetting, speed: float) -> Stage:
@@ -81,7 +82,9 @@ def _exemplars(setting: PaperSetting, speed: float) -> Stage:
     memory = _training_bytes(net, setting.exemplar.batch_sizes[0])
     disk = _FLOAT * setting.exemplars * net.parameters
     work = _TRAINING * seen * net.multiply_adds
-    return _stage("exemplars", "images seen", seen, work, speed, memory, disk=disk)
+    return stage_of(
+        "exemplars", "images seen", seen, work, memory, hours_of(work, speed), disk=disk
+    )
 
 
 def _chains(
@@ -98,14 +101,18 @@ def _chains(
     batches = schedule.batch_sizes * (len(nets) if len(schedule.batch_sizes) == 1 else 1)
     memory = max(_training_bytes(net, b) for net, b in zip(nets, batches, strict=True))
     disk = _FLOAT * targets * sum(net.parameters for net in nets)
-    return _stage(name, "images seen", len(nets) * seen, work, speed, memory, disk=disk)
+    return stage_of(
+        name, "images seen", len(nets) * seen, work, memory, hours_of(work, speed), disk=disk
+    )
 
 
 def _inverse_maps(setting: PaperSetting, speed: float) -> Stage:
     nets, seen = _chain(setting), setting.targets * setting.inverse.seen(setting.drawn)
     work = seen * sum(net.multiply_adds for net in nets)
     memory = _FLOAT * max(net.parameters for net in nets)
-    return _stage("inverse maps", "images seen", len(nets) * seen, work, speed, memory)
+    return stage_of(
+        "inverse maps", "images seen", len(nets) * seen, work, memory, hours_of(work, speed)
+    )
 
 
 def _features_learned(setting: PaperSetting, speed: float) -> Stage:
@@ -119,7 +126,9 @@ def _features_learned(setting: PaperSetting, speed: float) -> Stage:
     memory = _FLOAT * (
         max(net.parameters for net in nets) + setting.exemplars * exemplar.parameters
     )
-    return _stage("features learned", "forward passes", passes, work, speed, memory)
+    return stage_of(
+        "features learned", "forward passes", passes, work, memory, hours_of(work, speed)
+    )
 
 
 def _evaluation(setting: PaperSetting, speed: float) -> Stage:
@@ -130,13 +139,13 @@ def _evaluation(setting: PaperSetting, speed: float) -> Stage:
     passes = images * (chains * len(nets) + setting.targets)
     one = _FLOAT * (1 + _CHAINS * len(nets)) * math.prod(nets[0].outputs)  # of one image
     kept = setting.targets * setting.test + len(setting.depths) * sum(setting.samples)
-    return _stage(
+    return stage_of(
         "evaluation",
         "forward passes",
         passes,
         work,
-        speed,
         one * images,
+        hours_of(work, speed),
         streamed=one * max(setting.plain.batch_sizes),
         disk=one * kept,
     )
@@ -151,7 +160,15 @@ def _task_nets(setting: PaperSetting, speed: float) -> Stage:
     work = seen * sum(_TRAINING * net.multiply_adds + task.multiply_adds for task in random)
     memory = _training_bytes(net, setting.task.batch_sizes[0])
     disk = _FLOAT * len(random) * net.parameters
-    return _stage("task nets", "images seen", len(random) * seen, work, speed, memory, disk=disk)
+    return stage_of(
+        "task nets",
+        "images seen",
+        len(random) * seen,
+        work,
+        memory,
+        hours_of(work, speed),
+        disk=disk,
+    )
 
 
 def _task_chains(setting: PaperSetting, speed: float) -> Stage:
@@ -194,20 +211,3 @@ def _disentangler_cost(blocks: int, base: int, size: int) -> Cost:
 def _training_bytes(net: Cost, batch: int) -> int:
     # What convolutions and normalisations put out is kept for the gradients.
     return _FLOAT * 2 * batch * net.activations + _ADAM * net.parameters
-
-
-def _stage(
-    stage: str,
-    counted: str,
-    count: int,
-    work: int,
-    speed: float,
-    memory: int,
-    *,
-    streamed: int | None = None,
-    disk: int = 0,
-) -> Stage:
-    """A stage from bytes and a speed."""
-    held = memory if streamed is None else streamed
-    sizes = (memory / _GIGA, held / _GIGA, disk / _GIGA)
-    return Stage(stage, counted, count, work, *sizes, 2 * work / speed / 3600)

@@ -16,9 +16,8 @@ from torch.nn import functional as F
 
 from strata.data.fingerprint import fingerprint
 from strata.data.images.cifar import SIDE
-from strata.data.images.named import photographs
+from strata.data.labelled import train_and_held_out
 from strata.data.manifold import hidden_manifold
-from strata.data.shapes import make_shapes, task
 from strata.nets.resnet import standardised
 from strata.seeding import numpy_generator
 
@@ -26,7 +25,6 @@ VectorName = Literal["manifold", "digits"]
 ImageName = Literal["shapes", "cifar10", "own"]
 DIGITS = (1200, 597)
 """Pool and test images of the digits: all there are."""
-SHAPES_TASK = ("shape", "relation")
 
 
 class Data(BaseModel):
@@ -125,25 +123,22 @@ def _vectors(data: Data, rng: np.random.Generator) -> Pool:
         source = "hidden manifold"
     pool = x[: data.pool]
     scaled = torch.tensor((x - pool.mean()) / pool.std(), dtype=torch.float32)
-    return _split(scaled, torch.tensor(y, dtype=torch.int64), data.pool, int(y.max()) + 1, source)
+    labels = torch.tensor(y, dtype=torch.int64)
+    n = data.pool
+    return Pool(scaled[:n], labels[:n], scaled[n:], labels[n:], int(y.max()) + 1, source)
 
 
 def _images(data: Data, size: int, rng: np.random.Generator) -> Pool:
-    if data.name == "shapes":
-        drawn = make_shapes(data.pool + data.test, rng, size=size)
-        labels, classes = task(drawn, *SHAPES_TASK)
-        pixels = standardised(torch.from_numpy(drawn.images))
-        return _split(pixels, torch.from_numpy(labels), data.pool, len(classes), "shapes")
     drawn_size = SIDE if data.name == "cifar10" else size
-    first = photographs(data.name, data.pool, rng, size=drawn_size)
-    second = photographs(data.name, data.test, rng, size=drawn_size, held_out=True)
+    drawn = train_and_held_out(data.name, data.pool, data.test, rng, size=drawn_size)
+    pool, test = drawn.train, drawn.held_out
     return Pool(
-        _shrunk(first.images, size),
-        torch.from_numpy(first.labels),
-        _shrunk(second.images, size),
-        torch.from_numpy(second.labels),
-        len(first.classes),
-        first.source,
+        _shrunk(pool.images, size),
+        torch.from_numpy(pool.labels),
+        _shrunk(test.images, size),
+        torch.from_numpy(test.labels),
+        len(pool.classes),
+        pool.source,
     )
 
 
@@ -151,10 +146,6 @@ def _shrunk(images: NDArray[np.uint8], size: int) -> Tensor:
     """Standardise images, and bring them to a smaller side by averages of pixels."""
     pixels = standardised(torch.from_numpy(images))
     return pixels if pixels.shape[-1] == size else F.adaptive_avg_pool2d(pixels, size)
-
-
-def _split(x: Tensor, y: Tensor, pool: int, classes: int, source: str) -> Pool:
-    return Pool(x[:pool], y[:pool], x[pool:], y[pool:], classes, source)
 
 
 @lru_cache(maxsize=64)

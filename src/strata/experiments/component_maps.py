@@ -19,8 +19,8 @@ from strata.experiments import (
     component_orders,
     component_parameters,
     component_significance,
-    component_targets,
 )
+from strata.experiments.resting import data_of
 from strata.measures.components import components
 from strata.measures.spatial import high_frequency_share, lag_one_autocorrelation, phase_shuffled
 from strata.runs.result import Result
@@ -66,23 +66,12 @@ class Config(BaseModel):
     shown: int
 
 
+data_source, data_fingerprint = data_of(component_orders, "chain")
+
+
 def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     """The family and its two cold chains."""
-    pair = component_significance.cold_chains(component_significance.Config(chain=config.chain))
-    return [
-        (component_targets, config.chain.targets),
-        *((component_orders, chain) for chain in pair),
-    ]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_orders.data_source(config.chain)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_orders.data_fingerprint(config.chain)
+    return component_significance.needs(component_significance.Config(chain=config.chain))
 
 
 def cost(config: Config) -> float:

@@ -6,7 +6,7 @@ A point is one chain: the students of all orders for all nets of a family.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from strata.experiments import component_targets
 from strata.experiments.disentangling import Settings, cold, disentangle, work
+from strata.experiments.resting import data_of
 from strata.runs.result import Result
 
 
@@ -26,23 +27,21 @@ class Config(BaseModel):
     settings: Settings
 
 
+data_source, data_fingerprint = data_of(component_targets, "targets")
+
+
+def family_and_chains(
+    targets: component_targets.Config, chains: Iterable[Settings]
+) -> list[tuple[ModuleType, BaseModel]]:
+    """What a point needs that measures a family and chains of its students."""
+    found = [Config(targets=targets, settings=settings) for settings in chains]
+    return [(component_targets, targets), *((sys.modules[__name__], chain) for chain in found)]
+
+
 def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     """The family, and for a continued chain the cold one."""
-    needed: list[tuple[ModuleType, BaseModel]] = [(component_targets, config.targets)]
-    if config.settings.start == "continued":
-        start = config.model_copy(update={"settings": cold(config.settings)})
-        needed.append((sys.modules[__name__], start))
-    return needed
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_targets.data_source(config.targets)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_targets.data_fingerprint(config.targets)
+    continued = config.settings.start == "continued"
+    return family_and_chains(config.targets, [cold(config.settings)] if continued else [])
 
 
 def cost(config: Config) -> float:

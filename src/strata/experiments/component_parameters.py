@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict, Unpack
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -14,6 +14,14 @@ from strata.training.fitting import Budget
 
 Rate = Annotated[float, Field(gt=0, le=1)]
 Counts = Annotated[list[Annotated[int, Field(ge=1, le=1_000_000)]], Field(min_length=1)]
+
+
+class Change(TypedDict, total=False):
+    """What chains may differ in; see `strata.experiments.disentangling.Settings`."""
+
+    start: Literal["cold", "warm", "continued"]
+    seed: int
+    pool: Literal["all", "own"]
 
 
 class Parameters(BaseModel):
@@ -125,57 +133,30 @@ class Parameters(BaseModel):
             for depth in self.image_depths
         ]
 
-    def settings(
-        self,
-        start: Literal["cold", "warm", "continued"] = "cold",
-        chain_seed: int = 0,
-        pool: Literal["all", "own"] = "all",
-    ) -> Settings:
+    def settings(self, **change: Unpack[Change]) -> Settings:
         """How dense nets are taken apart."""
         return Settings(
-            orders=tuple(self.orders),
-            start=start,
-            seed=chain_seed,
-            pool=pool,
-            width=self.width,
-            budget=self.budget(self.steps),
+            orders=tuple(self.orders), width=self.width, budget=self.budget(self.steps), **change
         )
 
-    def image_settings(
-        self,
-        start: Literal["cold", "warm", "continued"] = "cold",
-        chain_seed: int = 0,
-        pool: Literal["all", "own"] = "all",
-    ) -> Settings:
+    def image_settings(self, **change: Unpack[Change]) -> Settings:
         """How image nets are taken apart."""
         return Settings(
             orders=tuple(self.image_orders),
-            start=start,
-            seed=chain_seed,
-            pool=pool,
             width=self.image_width,
             budget=self.budget(self.image_steps),
             dtype=self.image_dtype,
+            **change,
         )
 
-    def chains(
-        self,
-        start: Literal["cold", "warm", "continued"] = "cold",
-        chain_seed: int = 0,
-        pool: Literal["all", "own"] = "all",
-    ) -> list[component_orders.Config]:
+    def chains(self, **change: Unpack[Change]) -> list[component_orders.Config]:
         """A chain for each of `families`."""
-        settings = self.settings(start, chain_seed, pool)
+        settings = self.settings(**change)
         return [component_orders.Config(targets=f, settings=settings) for f in self.families()]
 
-    def image_chains(
-        self,
-        start: Literal["cold", "warm", "continued"] = "cold",
-        chain_seed: int = 0,
-        pool: Literal["all", "own"] = "all",
-    ) -> list[component_orders.Config]:
+    def image_chains(self, **change: Unpack[Change]) -> list[component_orders.Config]:
         """A chain for each of `image_families`."""
-        settings = self.image_settings(start, chain_seed, pool)
+        settings = self.image_settings(**change)
         families = self.image_families()
         return [component_orders.Config(targets=f, settings=settings) for f in families]
 

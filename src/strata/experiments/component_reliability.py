@@ -20,6 +20,7 @@ from strata.experiments import component_orders, component_parameters, component
 from strata.experiments.component_data import VectorName
 from strata.experiments.component_parameters import Counts
 from strata.experiments.disentangling import Settings, work
+from strata.experiments.resting import data_of
 from strata.experiments.sharing import share
 from strata.measures.components import components, cosine, shared_significance, variance
 from strata.runs.result import Result
@@ -50,11 +51,11 @@ class Parameters(component_parameters.Parameters):
 
     def dense_points(self) -> list[Config]:
         """One point for each data set and seed; those that are judged come first."""
-        return self._paired(self.chains(), self.chains(chain_seed=1), max(self.depths))
+        return self._paired(self.chains(), self.chains(seed=1), max(self.depths))
 
     def image_points(self) -> list[Config]:
         """One point for each image data set, seed and depth."""
-        first, second = self.image_chains(), self.image_chains(chain_seed=1)
+        first, second = self.image_chains(), self.image_chains(seed=1)
         return self._paired(first, second, max(self.image_depths))
 
     def control_points(self) -> list[Config]:
@@ -78,20 +79,7 @@ class Parameters(component_parameters.Parameters):
         exemplar_depth: int,
     ) -> list[Config]:
         return [
-            Config(
-                targets=chain.targets,
-                exemplar_depth=exemplar_depth,
-                depths=chain.targets.depths,
-                settings=sharing.Settings(
-                    orders=chain.settings.orders,
-                    width=chain.settings.width,
-                    budget=chain.settings.budget,
-                    inverse_steps=self.inverse_steps,
-                    dtype=chain.settings.dtype,
-                ),
-                chain=chain.settings,
-                second=second.settings,
-            )
+            point_of(chain, second, exemplar_depth=exemplar_depth, inverse_steps=self.inverse_steps)
             for chain, second in zip(chains, again, strict=True)
         ]
 
@@ -128,6 +116,34 @@ class Config(BaseModel):
     second: Settings
 
 
+data_source, data_fingerprint = data_of(component_targets, "targets")
+
+
+def point_of(
+    chain: component_orders.Config,
+    second: component_orders.Config,
+    *,
+    exemplar_depth: int,
+    inverse_steps: int,
+) -> Config:
+    """All targets of a family, held against trained nets; students as those of the chain."""
+    students = chain.settings
+    return Config(
+        targets=chain.targets,
+        exemplar_depth=exemplar_depth,
+        depths=chain.targets.depths,
+        settings=sharing.Settings(
+            orders=students.orders,
+            width=students.width,
+            budget=students.budget,
+            inverse_steps=inverse_steps,
+            dtype=students.dtype,
+        ),
+        chain=students,
+        second=second.settings,
+    )
+
+
 def exemplars(config: Config) -> list[component_targets.Config]:
     """The exemplary nets, families of one; none where the target is its own."""
     if config.exemplars == "copies":
@@ -147,25 +163,10 @@ def exemplars(config: Config) -> list[component_targets.Config]:
 
 def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     """The family, both chains, and the exemplary nets."""
-    chains = [
-        component_orders.Config(targets=config.targets, settings=settings)
-        for settings in (config.chain, config.second)
-    ]
     return [
-        (component_targets, config.targets),
-        *((component_orders, chain) for chain in chains),
+        *component_orders.family_and_chains(config.targets, [config.chain, config.second]),
         *((component_targets, exemplar) for exemplar in exemplars(config)),
     ]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_targets.data_source(config.targets)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_targets.data_fingerprint(config.targets)
 
 
 def cost(config: Config) -> float:

@@ -8,11 +8,13 @@ clipped, noise would look like signal.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from strata.experiments import component_orders
 from strata.experiments.component_significance import Config, of_net
 from strata.experiments.tables import ONE_SIDED, check_complete
 from strata.runs.result import Result
@@ -41,17 +43,25 @@ def table(points: Sequence[Config], results: Sequence[Result]) -> pd.DataFrame:
     """
     rows = []
     for point, result in zip(points, results, strict=True):
-        family = point.chain.targets
-        for i, target in enumerate(result.metrics["targets"]):
-            place = {"data": family.data.name, "seed": family.seed}
-            design = {name: target[name] for name in ("depth", "samples", "test_accuracy")}
-            orders = {"orders": np.array(result.metrics["orders"])}
-            rows.append(place | design | orders | of_net(result.arrays, i))
+        placed = placed_nets(point.chain, result)
+        rows += [place | of_net(result.arrays, i) for i, place in enumerate(placed)]
     nets = pd.DataFrame(rows)
     for _, of_data in nets.groupby("data", sort=False):
         designs = of_data["depth"].astype(str) + "/" + of_data["samples"].astype(str)
         check_complete(of_data.assign(net=designs), "net")
     return nets
+
+
+def placed_nets(chain: component_orders.Config, result: Result) -> list[dict[str, Any]]:
+    """The place of each net of a chain in the design, its test accuracy, and the orders."""
+    family = {"data": chain.targets.data.name, "seed": chain.targets.seed}
+    kept = ("depth", "samples", "test_accuracy")
+    return [
+        family
+        | {name: target[name] for name in kept}
+        | {"orders": np.array(result.metrics["orders"])}
+        for target in result.metrics["targets"]
+    ]
 
 
 def component_floor(net: pd.Series) -> Matrix:

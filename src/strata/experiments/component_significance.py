@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from strata.experiments import component_orders, component_parameters, component_targets
+from strata.experiments import component_orders, component_parameters
 from strata.experiments.component_data import VectorName
-from strata.experiments.disentangling import Settings
+from strata.experiments.resting import data_of
 from strata.measures.components import (
     components,
     cosine,
@@ -81,37 +81,18 @@ class Config(BaseModel):
     controls: tuple[Control, ...] = ()
 
 
-def cold_chains(config: Config) -> list[component_orders.Config]:
-    """The two cold chains."""
-    return [_changed(config, seed=seed) for seed in CHAINS]
+data_source, data_fingerprint = data_of(component_orders, "chain")
 
 
 def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     """The family, its two cold chains, and the chains of the controls, the warm ones first."""
-    chains = cold_chains(config)
+    changes: list[dict[str, object]] = [{"seed": seed} for seed in CHAINS]
     if "warm" in config.controls:
-        chains += [_changed(config, seed=seed, start="warm") for seed in CHAINS]
+        changes += [{"seed": seed, "start": "warm"} for seed in CHAINS]
     if "continued" in config.controls:
-        chains.append(_changed(config, seed=CHAINS[0], start="continued"))
-    return [
-        (component_targets, config.chain.targets),
-        *((component_orders, chain) for chain in chains),
-    ]
-
-
-def _changed(config: Config, **changes: object) -> component_orders.Config:
-    settings: Settings = config.chain.settings.model_copy(update=changes)
-    return config.chain.model_copy(update={"settings": settings})
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_orders.data_source(config.chain)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_orders.data_fingerprint(config.chain)
+        changes.append({"seed": CHAINS[0], "start": "continued"})
+    chains = [config.chain.settings.model_copy(update=change) for change in changes]
+    return component_orders.family_and_chains(config.chain.targets, chains)
 
 
 def cost(config: Config) -> float:

@@ -21,6 +21,7 @@ from strata.experiments.component_shares import (
     low_share,
     net_order,
     one_sided,
+    placed_nets,
     ratio_by_seed,
     slope,
 )
@@ -248,16 +249,13 @@ def map_table(points: Sequence[component_maps.Config], results: Sequence[Result]
     """A row for each image net: its place in the design, and its spatial statistics as arrays."""
     rows = []
     for point, result in zip(points, results, strict=True):
-        family = point.chain.targets
-        for i, target in enumerate(result.metrics["targets"]):
-            place = {"data": family.data.name, "seed": family.seed}
-            design = {name: target[name] for name in ("depth", "samples", "test_accuracy")}
+        for i, place in enumerate(placed_nets(point.chain, result)):
             measured = {
                 name: array[i]
                 for name, array in result.arrays.items()
                 if not name.startswith("shown")
             }
-            rows.append(place | design | {"orders": np.array(result.metrics["orders"])} | measured)
+            rows.append(place | measured)
     return pd.DataFrame(rows)
 
 

@@ -9,17 +9,48 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from strata.experiments import component_data
-from strata.experiments.component_data import Data, load
-from strata.experiments.component_tasks import described
+from strata.experiments.component_data import Data, ImageName, load
+from strata.experiments.component_tasks import ReLUs
+from strata.experiments.random_tasks import described
 from strata.nets.task_net import TaskNet
 from strata.runs.result import Result
 from strata.seeding import torch_generator
 
 _ROWS = 100
+
+
+class Parameters(BaseModel):
+    """What the chapter's notebook gives for these tasks, with the allowed ranges.
+
+    ``image_tasks`` are numbers of ReLUs; there are ``seeds`` of them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    images: list[ImageName] = Field(min_length=1, max_length=1)
+    seeds: int = Field(ge=2, le=1000)
+    image_tasks: ReLUs
+    image_size: int = Field(ge=16, le=1024)
+    image_pool: int = Field(ge=100, le=1_000_000)
+
+    @field_validator("image_tasks")
+    @classmethod
+    def _growing(cls, values: list[int]) -> list[int]:
+        if values != sorted(set(values)):
+            raise ValueError("must grow")
+        return values
+
+    def points(self) -> list[Config]:
+        """One point a seed."""
+        images = Data(name=self.images[0], pool=self.image_pool, test=1, size=self.image_size)
+        return [
+            Config(data=images, relus=tuple(self.image_tasks), seed=seed)
+            for seed in range(self.seeds)
+        ]
 
 
 class Config(BaseModel):
@@ -63,9 +94,9 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     Returns
     -------
     Result
-        Metric ``tasks``: for each, ``relus``; ``linear_r2``, ``rank`` and ``direction`` as in
-        `strata.experiments.component_tasks.run`, of all units at all positions; and ``deviation``,
-        the mean standard deviation of a unit, which the study does not take out.
+        Metric ``tasks``: for each, ``relus``; what `strata.experiments.random_tasks.described` says
+        of all units at all positions; and ``deviation``, the mean standard deviation of a unit,
+        which the study does not take out.
     """
     images = load(config.data).inputs
     x = images.flatten(1).double().numpy()

@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from strata.experiments import component_task_images, component_tasks
-from strata.experiments.component_data import Data, ImageName, VectorName
+from strata.experiments import component_tasks
 from strata.experiments.component_parameters import Counts, Rate
-from strata.experiments.component_tasks import Form, Learner
+from strata.experiments.component_tasks import Learner
 from strata.experiments.disentangling import Settings, disentangle, work
+from strata.experiments.random_tasks import Form
+from strata.experiments.resting import data_of, needs_of
 from strata.runs.result import Result
 from strata.training.fitting import Budget
 
@@ -26,8 +26,6 @@ CHAIN_SEEDS = (0, 1)
 """Of the two chains of students of every kind."""
 USUAL = 1.0
 """Width factor of the usual students."""
-
-ReLUs = Annotated[list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=2)]
 
 
 class Family(NamedTuple):
@@ -49,29 +47,19 @@ class Students(NamedTuple):
     skips: bool
 
 
-class Parameters(BaseModel):
+class Parameters(component_tasks.Design):
     """What the chapter's notebook can be given, with the allowed ranges.
 
-    ``tasks`` are numbers of ReLUs. There are ``drawn_seeds`` of tasks that are only described, and
-    ``seeds`` of those that are learned and taken apart. ``learner_order`` and ``target_steps`` are
-    of the nets that learn them, ``steps`` of a student. ``factors`` are the widths of the students
-    as factors of ``width``. All kinds have students of ``orders``, the usual ones of `MAIN` those
-    of ``further_orders`` too. ``images`` has the images of the convolutional tasks ``image_tasks``.
+    There are ``seeds`` of tasks that are learned and taken apart. ``learner_order`` and
+    ``target_steps`` are of the nets that learn them, ``steps`` of a student. ``factors`` are the
+    widths of the students as factors of ``width``. All kinds have students of ``orders``, the usual
+    ones of `MAIN` those of ``further_orders`` too.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    data: list[VectorName] = Field(min_length=1, max_length=1)
     seeds: int = Field(ge=2, le=1000)
-    drawn_seeds: int = Field(ge=2, le=1000)
-    tasks: ReLUs
-    task_width: int = Field(ge=2, le=4096)
     learner_order: int = Field(ge=1, le=1000)
-    pool: int = Field(ge=100, le=1_000_000)
-    test: int = Field(ge=100, le=1_000_000)
     width: int = Field(ge=2, le=4096)
     factors: list[Annotated[float, Field(gt=0, le=16)]] = Field(min_length=2)
-    feature: int = Field(ge=2, le=4096)
     orders: Counts
     further_orders: list[Annotated[int, Field(ge=1, le=1000)]]
     target_steps: int = Field(ge=1)
@@ -79,12 +67,8 @@ class Parameters(BaseModel):
     batch_size: int = Field(ge=2, le=100_000)
     first_rate: Rate
     last_rate: Rate
-    images: list[ImageName] = Field(min_length=1, max_length=1)
-    image_tasks: ReLUs
-    image_size: int = Field(ge=16, le=1024)
-    image_pool: int = Field(ge=100, le=1_000_000)
 
-    @field_validator("tasks", "image_tasks", "factors")
+    @field_validator("factors")
     @classmethod
     def _growing(cls, values: list[float]) -> list[float]:
         if values != sorted(set(values)):
@@ -98,8 +82,6 @@ class Parameters(BaseModel):
             raise ValueError("orders must be three or more and grow, further_orders after them")
         if USUAL not in self.factors:
             raise ValueError(f"factors must hold {USUAL:g}")
-        if self.tasks[0] != 0:
-            raise ValueError("tasks must begin with 0, the linear one")
         return self
 
     def kinds(self) -> list[Students]:
@@ -111,24 +93,11 @@ class Parameters(BaseModel):
         learner = Learner(
             order=self.learner_order, width=self.width, budget=self._budget(self.target_steps)
         )
-        return component_tasks.Config(
-            data=Data.vectors(self.data[0], self.pool, self.test),
-            relus=tuple(self.tasks),
-            form=kind.form,
-            seed=seed,
-            width=self.task_width,
-            feature=self.feature,
-            learner=learner if kind.learned else None,
-        )
+        return self.of_form(kind.form, seed, learner if kind.learned else None)
 
     def families(self, kind: Family) -> list[component_tasks.Config]:
         """The families of a kind, one a seed."""
         return [self.family(kind, seed) for seed in range(self.seeds)]
-
-    def drawn(self, form: Form) -> list[component_tasks.Config]:
-        """Families of a form that nothing learns."""
-        kind = Family(form, learned=False)
-        return [self.family(kind, seed) for seed in range(self.drawn_seeds)]
 
     def chains(self, kind: Family, students: Students, chain_seed: int) -> list[Config]:
         """A chain for each seed of a kind of family."""
@@ -156,14 +125,6 @@ class Parameters(BaseModel):
             for chain in self.chains(family, students, chain_seed)
         ]
 
-    def image_points(self) -> list[component_task_images.Config]:
-        """The convolutional tasks, one point a seed."""
-        images = Data(name=self.images[0], pool=self.image_pool, test=1, size=self.image_size)
-        return [
-            component_task_images.Config(data=images, relus=tuple(self.image_tasks), seed=seed)
-            for seed in range(self.seeds)
-        ]
-
     def _budget(self, steps: int) -> Budget:
         return Budget(
             steps=steps,
@@ -182,19 +143,8 @@ class Config(BaseModel):
     settings: Settings
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The family."""
-    return [(component_tasks, config.family)]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_tasks.data_source(config.family)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test samples."""
-    return component_tasks.data_fingerprint(config.family)
+needs = needs_of((component_tasks, "family"))
+data_source, data_fingerprint = data_of(component_tasks, "family")
 
 
 def cost(config: Config) -> float:

@@ -10,32 +10,72 @@ are no classes. Its ``own_0`` ... are empty: every net learns from the whole poo
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
 from strata.experiments import component_data
-from strata.experiments.component_data import Data, load
+from strata.experiments.component_data import Data, VectorName, load
 from strata.experiments.component_nets import evaluated
+from strata.experiments.random_tasks import Form, Matrix, described, standardised, task_outputs
 from strata.measures.components import residuals
-from strata.measures.soft_ranks import covariance_rank
-from strata.measures.vinformation import held_out_r2
 from strata.nets.dense import DenseStack
 from strata.runs.result import Result
 from strata.seeding import numpy_generator, torch_generator
 from strata.training.fitting import Budget, batches, fit
 
-Matrix = NDArray[np.float64]
-Form = Literal["plain", "pooled", "normalised"]
+ReLUs = Annotated[list[Annotated[int, Field(ge=0, le=1000)]], Field(min_length=2)]
 
-WINDOW = 16
-"""Values of which the pooled tasks pass on the greatest, as many as in the study's 4 x 4 window."""
+
+class Design(BaseModel):
+    """The tasks of the chapter, with the allowed ranges; ``tasks`` are numbers of ReLUs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    data: list[VectorName] = Field(min_length=1, max_length=1)
+    tasks: ReLUs
+    task_width: int = Field(ge=2, le=4096)
+    pool: int = Field(ge=100, le=1_000_000)
+    test: int = Field(ge=100, le=1_000_000)
+    feature: int = Field(ge=2, le=4096)
+
+    @field_validator("tasks")
+    @classmethod
+    def _from_the_linear_one(cls, values: list[int]) -> list[int]:
+        if values != sorted(set(values)) or values[0] != 0:
+            raise ValueError("must begin with 0, the linear one, and grow")
+        return values
+
+    def of_form(self, form: Form, seed: int, learner: Learner | None = None) -> Config:
+        """The family of a form and seed."""
+        return Config(
+            data=Data.vectors(self.data[0], self.pool, self.test),
+            relus=tuple(self.tasks),
+            form=form,
+            seed=seed,
+            width=self.task_width,
+            feature=self.feature,
+            learner=learner,
+        )
+
+
+class Parameters(Design):
+    """What the chapter's notebook gives for tasks that are only described, of ``drawn_seeds``."""
+
+    drawn_seeds: int = Field(ge=2, le=1000)
+
+    def drawn(self, form: Form) -> list[Config]:
+        """Families of a form that nothing learns."""
+        return [self.of_form(form, seed) for seed in range(self.drawn_seeds)]
+
+    def points(self) -> list[Config]:
+        """Families of every form."""
+        return [family for form in get_args(Form) for family in self.drawn(form)]
 
 
 class Learner(BaseModel):
@@ -68,8 +108,7 @@ class Config(BaseModel):
     relus
         Of each task, growing.
     form
-        ``plain``: linear maps and ReLUs alone. ``pooled``: the greatest of `WINDOW` values before
-        the output, as the study has it. ``normalised``: the inputs of each ReLU are standardised.
+        See `strata.experiments.random_tasks.Form`.
     seed
         Of the tasks and of the nets that learn them.
     width
@@ -116,10 +155,8 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     -------
     Result
         Arrays ``pool`` (m, N, k), ``test`` (m, T, k) and the empty ``own_0`` .... In the metric
-        ``targets``, for each of the m tasks: ``relus``; ``linear_r2``, the share of the variance of
-        the task's outputs that ridge regression on the inputs predicts, on pool samples that it was
-        not fitted on; ``rank``, the soft rank of their covariance; ``direction``, the mean cosine
-        of the outputs of two samples before they are standardised; and ``left_pool`` and
+        ``targets``, for each of the m tasks: ``relus``; what
+        `strata.experiments.random_tasks.described` says of it on the pool; and ``left_pool`` and
         ``left_test``, the share of their variance that the learner leaves, 0 without one.
 
     Raises
@@ -146,97 +183,6 @@ def run(config: Config, scratch: Path | None = None) -> Result:
     return Result(metrics={"targets": targets}, arrays=arrays | own)
 
 
-def task_outputs(
-    x: Matrix,
-    relus: int,
-    *,
-    width: int,
-    outputs: int,
-    form: Form,
-    seen: int,
-    rng: np.random.Generator,
-) -> Matrix:
-    """Outputs of a random net with a given number of ReLUs.
-
-    z_0 = W_0 x, z_i = W_i relu(z_{i-1}), and V s(z_n) as the output, where s is the identity or, in
-    a pooled task, the greatest of `WINDOW` values each. There is no bias; weights are normal with
-    variance 2 / fan_in.
-
-    Parameters
-    ----------
-    x : ndarray, shape (n, d)
-    relus
-        n, from 0.
-    width, outputs
-        Of the hidden maps, and of the last one.
-    form
-        See `Config`.
-    seen
-        So many samples, the first, give the means and deviations of a normalised task.
-    rng
-        Of the weights.
-
-    Returns
-    -------
-    ndarray, shape (n, outputs)
-
-    Notes
-    -----
-    The study's tasks are convolutional, 16 channels wide, with a 4 x 4 maximum before the last map.
-    The greatest of 16 numbers takes four ReLUs in a row, as max(a, b) = b + relu(a - b).
-
-    Examples
-    --------
-    >>> x = np.random.default_rng(0).normal(size=(50, 8))
-    >>> settings = {"width": 4, "outputs": 3, "form": "plain", "seen": 50}
-    >>> linear = task_outputs(x, 0, rng=np.random.default_rng(1), **settings)
-    >>> linear.shape, int(np.linalg.matrix_rank(np.c_[x, linear]))
-    ((50, 3), 8)
-    """
-    z = x
-    for layer in range(relus + 1):
-        columns = width * (WINDOW if form == "pooled" and layer == relus else 1)
-        z = _mapped(np.maximum(z, 0) if layer else z, columns, rng)
-        if form == "normalised":
-            z = standardised(z, seen)
-    if form == "pooled":
-        z = z.reshape(len(z), width, WINDOW).max(axis=2)
-    return _mapped(z, outputs, rng)
-
-
-def standardised(outputs: Matrix, seen: int) -> Matrix:
-    """Shift and scale each column (n, k) to mean 0 and variance 1 over its first `seen` rows.
-
-    Raises
-    ------
-    ValueError
-        If a column does not vary there: all ReLUs of a layer are off.
-    """
-    deviation = outputs[:seen].std(axis=0)
-    if not deviation.all():
-        raise ValueError("an output of the task does not vary: draw another seed")
-    return (outputs - outputs[:seen].mean(axis=0)) / deviation
-
-
-def described(x: Matrix, outputs: Matrix) -> dict[str, float]:
-    """How simple a task is: ``linear_r2``, ``rank`` and ``direction``, see `run`.
-
-    Parameters
-    ----------
-    x, outputs : ndarray, shape (n, d) and (n, k)
-        Inputs, and outputs as the random net gives them.
-    """
-    size = np.linalg.norm(outputs, axis=1, keepdims=True)
-    units = np.divide(outputs, size, out=np.zeros_like(outputs), where=size > 0)
-    n, pairs = len(units), np.square(units.sum(axis=0)).sum() - np.square(units).sum()
-    own = standardised(outputs, n)
-    return {
-        "linear_r2": float(held_out_r2(x, own).mean()),
-        "rank": covariance_rank(own),
-        "direction": float(pairs / (n * (n - 1))),
-    }
-
-
 def _drawn(config: Config, x: Matrix, relus: int, seen: int) -> Matrix:
     return task_outputs(
         x,
@@ -247,11 +193,6 @@ def _drawn(config: Config, x: Matrix, relus: int, seen: int) -> Matrix:
         seen=seen,
         rng=numpy_generator("component-task", config.data.name, config.seed, relus),
     )
-
-
-def _mapped(z: Matrix, outputs: int, rng: np.random.Generator) -> Matrix:
-    fan_in = z.shape[1]
-    return z @ rng.normal(scale=math.sqrt(2 / fan_in), size=(fan_in, outputs))
 
 
 def _learned(config: Config, learner: Learner, wanted: Tensor) -> NDArray[np.float32]:

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from strata.experiments import component_orders, component_parameters, component_targets
 from strata.experiments.component_effects import effects, replaced
 from strata.experiments.disentangling import Settings
+from strata.experiments.resting import data_of
 from strata.runs.result import Result
 
 STUDENTS = ("", "_own", "_warm")
@@ -63,19 +64,13 @@ class Config(BaseModel):
     warm: Settings | None = None
 
 
+data_source, data_fingerprint = data_of(component_targets, "targets")
+
+
 def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     """The family and the chains."""
-    chains = [
-        component_orders.Config(targets=config.targets, settings=settings)
-        for settings in (config.settings, config.own, config.warm)
-        if settings
-    ]
-    return [(component_targets, config.targets), *((component_orders, each) for each in chains)]
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_targets.data_fingerprint(config.targets)
+    chains = [settings for settings in (config.settings, config.own, config.warm) if settings]
+    return component_orders.family_and_chains(config.targets, chains)
 
 
 def cost(config: Config) -> float:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -30,6 +29,7 @@ from strata.experiments import component_targets
 from strata.experiments.component_data import load
 from strata.experiments.component_nets import Heads, evaluated
 from strata.experiments.disentangling import Settings, disentangle, work
+from strata.experiments.resting import data_of, needs_of
 from strata.nets.compression import clustered_values, compression_rate, magnitude_masks
 from strata.nets.dense import DenseStack
 from strata.runs.result import Result
@@ -98,19 +98,8 @@ class Config(BaseModel):
         return [*VARIANTS, *["compressed"] * len(self.others)]
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The trained nets."""
-    return [(component_targets, config.targets)]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return component_targets.data_source(config.targets)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of pool and test images."""
-    return component_targets.data_fingerprint(config.targets)
+needs = needs_of((component_targets, "targets"))
+data_source, data_fingerprint = data_of(component_targets, "targets")
 
 
 def cost(config: Config) -> float:

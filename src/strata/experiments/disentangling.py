@@ -13,61 +13,43 @@ Used by every experiment of study B that has a family of nets to take apart. The
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from strata.data.fingerprint import fingerprint
 from strata.experiments.component_data import Data, Pool, load
 from strata.experiments.component_nets import evaluated, make_students, stacks, take_over_
+from strata.experiments.student_groups import Group, StudentSettings
 from strata.measures.components import residuals
-from strata.nets.resnet import Precision
 from strata.runs.result import Result
-from strata.seeding import torch_generator
-from strata.training.checkpoints import load_checkpoint, save_checkpoint
 from strata.training.epochs import flat_state, load_state_
-from strata.training.fitting import Budget, batches, fit
+from strata.training.fitting import batches, fit
 
 
-class Settings(BaseModel):
+class Settings(StudentSettings):
     """How features are taken apart.
 
     Attributes
     ----------
-    orders
-        Numbers of ReLUs of the students, growing.
     start
         ``cold``: every student from random weights. ``warm``: the authors' chain, a student takes
         over the weights of the one before, and is trained as long again. ``continued``: each cold
         student is trained as long again, at its own order: the control for ``warm``.
-    seed
-        Of the students and their batches.
     pool
         ``all``: students see the features of the whole pool; ``own``: only of those samples that
         the target was trained on.
-    width, skips
+    skips
         Of the students.
-    budget
-        Of each student, the same at every order.
-    dtype
-        Of image students in training.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    orders: tuple[int, ...]
     start: Literal["cold", "warm", "continued"] = "cold"
-    seed: int = 0
     pool: Literal["all", "own"] = "all"
-    width: int
     skips: bool = True
-    budget: Budget
-    dtype: Precision = "float32"
 
 
 def cold(settings: Settings) -> Settings:
@@ -77,9 +59,8 @@ def cold(settings: Settings) -> Settings:
 
 def work(data: Data, targets: int, settings: Settings) -> float:
     """Relative seconds of a chain, for the order of work."""
-    times = 2 if settings.start == "warm" else 1
     size = targets * settings.budget.steps * settings.width**2 * (data.size or 1) ** 2
-    return float(times * size * sum(settings.orders))
+    return float(size * sum(settings.orders))
 
 
 def disentangle(
@@ -116,7 +97,7 @@ def disentangle(
     Raises
     ------
     ValueError
-        If the orders do not grow, or a continued chain has nothing to go on from.
+        If a continued chain has nothing to go on from.
 
     Notes
     -----
@@ -125,8 +106,6 @@ def disentangle(
     by one number, the root of their mean unit variance, both of the samples it sees. Its outputs
     are multiplied and shifted back. The paper does neither.
     """
-    if list(settings.orders) != sorted(set(settings.orders)) or not settings.orders:
-        raise ValueError(f"orders must grow, not {settings.orders}")
     if settings.start == "continued" and previous is None:
         raise ValueError("continued students need the cold chain to go on from")
     pool = load(data)
@@ -156,8 +135,11 @@ def _left(outputs: NDArray, features: NDArray) -> list[list[float]]:
     return np.array(each).T.tolist()
 
 
-class _Group:
-    """The students of those nets of a family that are trained together."""
+class _Group(Group):
+    """The students that are trained together, to give features as they are."""
+
+    kind = "student"
+    settings: Settings
 
     def __init__(
         self,
@@ -168,8 +150,8 @@ class _Group:
         members: Sequence[int],
         previous: Result | None,
     ) -> None:
-        self.pool, self.settings, self.members = pool, settings, list(members)
-        self.names, self.previous = tuple(names), previous
+        super().__init__(pool, settings, names, members)
+        self.previous = previous
         self.own = [torch.from_numpy(family.arrays[f"own_{i}"]) for i in members]
         features = [torch.from_numpy(family.arrays["pool"][i]) for i in members]
         everything = torch.arange(len(pool.inputs))
@@ -189,7 +171,7 @@ class _Group:
                 load_state_(students, self._previous_state(order))
             if self.settings.start == "warm" and shallower is not None:
                 take_over_(students, shallower)
-            self._train(students, order, scratch)
+            self.train_once(students, order, scratch, partial(self._train, students, order))
             states[f"state_{order}"] = flat_state(students)
             found["test"].append(self._outputs(students, self.pool.test_inputs))
             found["pool"].append(self._outputs(students, self.pool.inputs))
@@ -205,30 +187,20 @@ class _Group:
             self.pool.inputs.shape[1:],
             k,
             order,
-            self._generators(order, role),
+            self.generators(order, role),
             width=self.settings.width,
             skips=self.settings.skips,
             dtype=self.settings.dtype,
         )
-
-    def _generators(self, order: int, role: str) -> list[torch.Generator]:
-        kind = ("student", *self.names, role, order, self.settings.seed)
-        return [torch_generator(*kind, member) for member in self.members]
 
     def _previous_state(self, order: int) -> NDArray[np.float32]:
         states = self.previous.arrays[f"state_{order}"]
         groups = len(self.previous.arrays["test"][0]) // len(self.members)
         return states.reshape(groups, -1)[self.members[0] // len(self.members)]
 
-    def _train(self, students: nn.Module, order: int, scratch: Path | None) -> None:
-        path = scratch / f"student_{self.members[0]}_{order}.npz" if scratch else None
-        identity = fingerprint(flat_state(students)) + self.settings.model_dump_json()
-        saved = load_checkpoint(path, identity) if path else None
-        if saved:
-            load_state_(students, saved["state"])
-            return
+    def _train(self, students: nn.Module, order: int) -> None:
         sizes = [len(rows) for rows in self.rows]
-        draw = batches(sizes, self.settings.budget, self._generators(order, self.settings.start))
+        draw = batches(sizes, self.settings.budget, self.generators(order, self.settings.start))
 
         def loss(step: int) -> Tensor:
             picked = [rows[i] for rows, i in zip(self.rows, draw(), strict=True)]
@@ -238,8 +210,6 @@ class _Group:
 
         students.train()
         fit(students.parameters(), loss, self.settings.budget)
-        if path:
-            save_checkpoint(path, {"state": flat_state(students)}, identity)
 
     def _outputs(self, students: nn.Module, inputs: Tensor) -> NDArray[np.float32]:
         return (evaluated(students, inputs) * self.scales + self.means).numpy()

@@ -3,18 +3,17 @@
 Shapes are those of the nets themselves, on the device ``meta``, which holds none of their numbers.
 Work is counted in multiply-adds: of the nets layer by layer, of the measures by the orders that
 their docstrings state, with the constants named here. The count says what has to be computed, not
-how fast a machine does it: hours come from speeds that are assumed, see `Speeds`.
+how fast a machine does it: hours come from speeds that are assumed, see
+`strata.experiments.costs.Speeds`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import pandas as pd
 
 from strata.experiments import features, image_nets
+from strata.experiments.costs import Requirements, Speeds, Stage, hours_of, stage_of
 from strata.nets.shape import NetShape, net_shape
 
 CLASSES = {"shapes": 16, "cifar10": 10, "imagenet": 1000, "own": 1000}
@@ -28,87 +27,6 @@ SYSTEMS = (3, 20)
 EIGEN = 5
 """Multiply-adds of an eigendecomposition with vectors, over the cube of its side."""
 FOLDS = 2
-_GIGA = 1e9
-
-
-@dataclass(frozen=True)
-class Speeds:
-    """Operations a second that are kept up, two for each multiply-add: assumptions, not measured.
-
-    The defaults are meant for one data-centre GPU of 2022 to 2024. They lie far below its peak, as
-    small convolutions wait for memory, and eigendecompositions for each other.
-    """
-
-    bfloat16: float = 100e12
-    """Training in mixed precision."""
-    float32: float = 40e12
-    """Forward passes for activations, and factorisations."""
-    float64: float = 2e12
-    """Probes, and the linear systems of the codes."""
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One kind of work of a profile, over all nets.
-
-    Attributes
-    ----------
-    stage, counted
-        What is done, and what `count` counts.
-    count
-        How often.
-    multiply_adds
-        Of all of it.
-    memory_gb
-        What is held at once as the code stands, of the largest net: 10^9 bytes.
-    streamed_gb
-        What would have to be held if the rows came from a disk in batches.
-    disk_gb
-        What is stored of all nets.
-    gpu_hours
-        By the speeds assumed, one GPU.
-    """
-
-    stage: str
-    counted: str
-    count: int
-    multiply_adds: int
-    memory_gb: float
-    streamed_gb: float
-    disk_gb: float
-    gpu_hours: float
-
-
-@dataclass(frozen=True)
-class Requirements:
-    """What all stages of a profile would need."""
-
-    stages: tuple[Stage, ...]
-
-    @property
-    def gpu_hours(self) -> float:
-        """Of all stages, one after the other."""
-        return sum(stage.gpu_hours for stage in self.stages)
-
-    @property
-    def memory_gb(self) -> float:
-        """Of the largest stage."""
-        return max(stage.memory_gb for stage in self.stages)
-
-    @property
-    def streamed_gb(self) -> float:
-        """Of the largest stage, with rows in batches."""
-        return max(stage.streamed_gb for stage in self.stages)
-
-    @property
-    def disk_gb(self) -> float:
-        """Of all stages."""
-        return sum(stage.disk_gb for stage in self.stages)
-
-    def table(self) -> pd.DataFrame:
-        """A row for each stage; columns are the attributes of `Stage`, the stage is the index."""
-        rows = pd.DataFrame([vars(stage) for stage in self.stages]).set_index("stage")
-        return rows.astype({"multiply_adds": float})  # beyond 64-bit integers
 
 
 def requirements(
@@ -127,7 +45,7 @@ def requirements(
         For each level of noise, the images with noise (draws x images) for which the last chapter
         takes activations and codes, for each dictionary of a last epoch.
     speeds
-        By default those of `Speeds`.
+        By default those of `strata.experiments.costs.Speeds`.
 
     Returns
     -------
@@ -170,18 +88,18 @@ def _training(nets: Sequence[image_nets.Config], speeds: Speeds) -> Stage:
         shape, images = _shape(net), net.schedule.epochs * net.training_images
         number = 2 if net.schedule.dtype == "bfloat16" else 4
         seen, work = seen + images, work + 3 * images * shape.multiply_adds
-        hours += _hours(3 * images * shape.multiply_adds, getattr(speeds, net.schedule.dtype))
+        hours += hours_of(3 * images * shape.multiply_adds, getattr(speeds, net.schedule.dtype))
         disk += 4 * len(net.keep) * shape.state
         # What convolutions and normalisations put out; weights, gradients and momentum.
         memory.append(2 * number * net.schedule.batch_size * shape.outputs + 12 * shape.parameters)
-    return _stage("training", "images seen", seen, work, max(memory), max(memory), disk, hours)
+    return stage_of("training", "images seen", seen, work, max(memory), hours, disk=disk)
 
 
 def _images(nets: Sequence[image_nets.Config]) -> Stage:
     counts = [net.training_images + net.held_out_images for net in nets]
     memory = max(3 * net.size**2 * n for net, n in zip(nets, counts, strict=True))
     batch = max(3 * net.size**2 * net.schedule.batch_size for net in nets)
-    return _stage("images", "images of a net", max(counts), 0, memory, batch, 0, 0.0)
+    return stage_of("images", "images of a net", max(counts), 0, memory, 0.0, streamed=batch)
 
 
 def _passes(
@@ -202,8 +120,8 @@ def _passes(
         for c in found
     ]
     one = 4 * BATCH * max(sum(_shape(config.net).stream) for config in found)
-    hours = _hours(work, speeds.float32)
-    return _stage("activations", "forward passes", passes, work, max(memory), one, 0, hours)
+    hours = hours_of(work, speeds.float32)
+    return stage_of("activations", "forward passes", passes, work, max(memory), hours, streamed=one)
 
 
 def _dictionaries(found: Sequence[features.Config], speeds: Speeds) -> Stage:
@@ -214,15 +132,9 @@ def _dictionaries(found: Sequence[features.Config], speeds: Speeds) -> Stage:
         work += ITERATIONS * rows * config.atoms * (3 * d + 2 * config.atoms)
         memory.append(4 * rows * (d + k))
         streamed.append(4 * (BATCH * (k + d) + 2 * k * (k + d)))
-    return _stage(
-        "dictionaries",
-        "factorisations",
-        len(found),
-        work,
-        max(memory),
-        max(streamed),
-        0,
-        _hours(work, speeds.float32),
+    hours, most = hours_of(work, speeds.float32), max(streamed)
+    return stage_of(
+        "dictionaries", "factorisations", len(found), work, max(memory), hours, streamed=most
     )
 
 
@@ -244,9 +156,16 @@ def _codes(
         d, k = _shape(config.net).stream[-1], atoms_of(config)
         # Codes, atoms, and their weights in the logits.
         disk += 4 * (config.net.held_out_images * k + k * d) + 8 * k * CLASSES[config.net.data]
-    hours = _hours(start, speeds.float32) + _hours(systems, speeds.float64)
-    return _stage(
-        "codes", "images", coded, start + systems, max(memory), max(streamed), disk, hours
+    hours = hours_of(start, speeds.float32) + hours_of(systems, speeds.float64)
+    return stage_of(
+        "codes",
+        "images",
+        coded,
+        start + systems,
+        max(memory),
+        hours,
+        streamed=max(streamed),
+        disk=disk,
     )
 
 
@@ -261,8 +180,8 @@ def _probes(found: Sequence[features.Config], speeds: Speeds) -> Stage:
                 fits += FOLDS
                 work += n * side * (d + k) + FOLDS * (EIGEN * side**3 + side**2 * k)
                 memory.append(8 * (n * k + FOLDS * side * (d + k)))
-    hours = _hours(work, speeds.float64)
-    return _stage("probes", "eigendecompositions", fits, work, max(memory), max(memory), 0, hours)
+    hours = hours_of(work, speeds.float64)
+    return stage_of("probes", "eigendecompositions", fits, work, max(memory), hours)
 
 
 def _positions(config: features.Config) -> tuple[int, int]:
@@ -273,22 +192,3 @@ def _positions(config: features.Config) -> tuple[int, int]:
 
 def _shape(net: image_nets.Config) -> NetShape:
     return net_shape(CLASSES[net.data], stem=net.stem, width=net.width, size=net.size)
-
-
-def _hours(multiply_adds: int, speed: float) -> float:
-    return 2 * multiply_adds / speed / 3600
-
-
-def _stage(
-    stage: str,
-    counted: str,
-    count: int,
-    multiply_adds: int,
-    memory: float,
-    streamed: float,
-    disk: float,
-    hours: float,
-) -> Stage:
-    """A stage from bytes."""
-    sizes = (memory / _GIGA, min(streamed, memory) / _GIGA, disk / _GIGA)
-    return Stage(stage, counted, count, multiply_adds, *sizes, hours)

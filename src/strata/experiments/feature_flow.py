@@ -15,12 +15,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict
 
-from strata.experiments import features, image_nets
+from strata.experiments import feature_points, image_nets
 from strata.experiments.feature_spectrum import random_directions
 from strata.measures.feature_cka import feature_cka_by_layer
 from strata.measures.vinformation import held_out_r2_by_layer
@@ -31,30 +29,9 @@ from strata.seeding import numpy_generator
 BRANCHES = ("stream", "main", "shortcut")
 
 
-class Parameters(features.Parameters):
-    """What the chapter's notebook can be given, with the allowed ranges."""
-
-    def points(self) -> list[Config]:
-        """One point for each dictionary of the last epoch."""
-        return [Config(features=found) for found in self.final_features()]
-
-
-class Config(BaseModel):
-    """The dictionary whose features are followed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    features: features.Config
-
-
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The net and its features."""
-    return [(image_nets, config.features.net), (features, config.features)]
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net."""
-    return image_nets.data_fingerprint(config.features.net)
+Parameters, Config = feature_points.Parameters, feature_points.Config
+needs = feature_points.needs
+data_source, data_fingerprint = feature_points.data_source, feature_points.data_fingerprint
 
 
 def cost(config: Config) -> float:

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
 from strata.experiments import features, image_nets
+from strata.experiments.resting import data_of
 from strata.measures.codes import nnls
 from strata.measures.importance import importance, importance_by_class, shuffled_importance
 from strata.measures.redundancy import neurons_needed, redundancy
@@ -106,9 +107,7 @@ def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     return [(image_nets, config.features.net), *earlier, (features, config.features)]
 
 
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net."""
-    return image_nets.data_fingerprint(config.features.net)
+data_source, data_fingerprint = data_of(image_nets, "features.net")
 
 
 def cost(config: Config) -> float:

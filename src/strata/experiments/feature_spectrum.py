@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 from torch.nn import functional as F
 
-from strata.experiments import features, image_nets
+from strata.experiments import feature_points, image_nets
 from strata.measures.ridge import fold_labels, in_sample_r2
 from strata.measures.vinformation import held_out_r2, held_out_r2_by_layer
 from strata.nets.taps import activations
@@ -35,30 +33,9 @@ CELLS = 4
 """Cells a side of the low-passed images."""
 
 
-class Parameters(features.Parameters):
-    """What the chapter's notebook can be given, with the allowed ranges."""
-
-    def points(self) -> list[Config]:
-        """One point for each dictionary of the last epoch."""
-        return [Config(features=found) for found in self.final_features()]
-
-
-class Config(BaseModel):
-    """The dictionary whose features are looked at."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    features: features.Config
-
-
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The net and its features."""
-    return [(image_nets, config.features.net), (features, config.features)]
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net."""
-    return image_nets.data_fingerprint(config.features.net)
+Parameters, Config = feature_points.Parameters, feature_points.Config
+needs = feature_points.needs
+data_source, data_fingerprint = feature_points.data_source, feature_points.data_fingerprint
 
 
 def cost(config: Config) -> float:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 
 from strata.experiments import image_nets
 from strata.experiments.feature_spectrum import low_pass
+from strata.experiments.resting import data_of, needs_of
 from strata.measures.ridge import PENALTIES
 from strata.measures.vinformation import held_out_r2_by_layer, variance_weighted
 from strata.nets.taps import activations
@@ -68,14 +68,8 @@ class Config(BaseModel):
     net: image_nets.Config
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The trained net."""
-    return [(image_nets, config.net)]
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net."""
-    return image_nets.data_fingerprint(config.net)
+needs = needs_of((image_nets, "net"))
+data_source, data_fingerprint = data_of(image_nets, "net")
 
 
 def cost(config: Config) -> float:

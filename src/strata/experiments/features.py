@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Literal
 
 import torch
@@ -18,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor, nn
 
 from strata.experiments import image_nets
+from strata.experiments.resting import data_of, needs_of
 from strata.measures.codes import nnls, relative_error
 from strata.measures.dictionary import Dictionary, classwise_nmf, nmf
 from strata.measures.importance import feature_head, importance
@@ -106,14 +106,8 @@ class Config(BaseModel):
     grids: tuple[int, ...]
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The trained net."""
-    return [(image_nets, config.net)]
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net."""
-    return image_nets.data_fingerprint(config.net)
+needs = needs_of((image_nets, "net"))
+data_source, data_fingerprint = data_of(image_nets, "net")
 
 
 def cost(config: Config) -> float:

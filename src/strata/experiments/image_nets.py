@@ -18,17 +18,12 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from torch import Tensor, nn
 
 from strata.data.fingerprint import fingerprint
-from strata.data.images.named import photographs
-from strata.data.shapes import make_shapes, task
+from strata.data.labelled import DataName, train_and_held_out
 from strata.nets.resnet import Precision, resnet50
 from strata.nets.taps import activations
 from strata.runs.result import Result
 from strata.seeding import numpy_generator, torch_generator
 from strata.training.images import ImageSchedule, train_images, with_state
-
-DataName = Literal["shapes", "cifar10", "imagenet", "own"]
-SHAPES_TASK = ("shape", "relation")
-"""What the nets tell apart on `shapes`: 4 shapes in 4 relations to the second object."""
 
 
 class Larger(BaseModel):
@@ -180,27 +175,25 @@ def load(config: Config) -> Images:
 @lru_cache(maxsize=4)
 def _load(data: DataName, seed: int, size: int, train: int, held_out: int) -> Images:
     rng = numpy_generator("image-nets", data, seed)
-    if data == "shapes":
-        shapes = make_shapes(train + held_out, rng, size=size)
-        labels, classes = task(shapes, *SHAPES_TASK)
-        factors = {name: values[train:] for name, values in shapes.factors.items()}
-        pixels, y = torch.from_numpy(shapes.images), torch.from_numpy(labels)
-        return Images(
-            pixels[:train], y[:train], pixels[train:], y[train:], classes, "shapes", factors
-        )
-    first = photographs(data, train, rng, size=size)
-    second = photographs(data, held_out, rng, size=size, held_out=True)
+    drawn = train_and_held_out(data, train, held_out, rng, size=size)
+    parts = (drawn.train, drawn.held_out)
     return Images(
-        *(torch.from_numpy(a) for s in (first, second) for a in (s.images, s.labels)),
-        classes=first.classes,
-        source=first.source,
-        factors={},
+        *(torch.from_numpy(a) for part in parts for a in (part.images, part.labels)),
+        classes=drawn.train.classes,
+        source=drawn.train.source,
+        factors=drawn.factors,
     )
 
 
 def data_source(config: Config) -> str:
     """What a page calls the images of a net."""
-    return load(config).source
+    sizes = (config.training_images, config.held_out_images)
+    return _data_source(config.data, config.seed, config.size, *sizes)
+
+
+@lru_cache(maxsize=1024)
+def _data_source(data: DataName, seed: int, size: int, train: int, held_out: int) -> str:
+    return _load(data, seed, size, train, held_out).source
 
 
 def data_fingerprint(config: Config) -> str:

@@ -20,6 +20,7 @@ from strata.experiments import inversion_nets, inversions
 from strata.experiments.inversion_nets import Kind
 from strata.experiments.inversion_rates import RATES, by_rate
 from strata.experiments.inversions import Method, Start
+from strata.experiments.resting import data_of
 from strata.measures.inversion import distances
 from strata.measures.reconstruction import hpcorr, mem, pearson
 from strata.nets.stages import STAGES, Stage
@@ -176,14 +177,7 @@ def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     return [(inversion_nets, config.net), *((inversions, each) for each in wanted)]
 
 
-def data_source(config: Config) -> str:
-    """What a page calls the images."""
-    return inversion_nets.data_source(config.net)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net's seed."""
-    return inversion_nets.data_fingerprint(config.net)
+data_source, data_fingerprint = data_of(inversion_nets, "net")
 
 
 def cost(config: Config) -> float:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from strata.experiments import inversion_nets
 from strata.experiments.inversion_nets import Kind
 from strata.experiments.inversion_ranks import after_steps, double_net, noisy_distance
 from strata.experiments.inversions import embedder
+from strata.experiments.resting import needs_of
 from strata.measures.jacobian_products import products, ritz_values, unseen_part
 from strata.nets.stages import Stage
 from strata.runs.result import Result
@@ -71,9 +71,7 @@ class Config(BaseModel):
     steps: int
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The net."""
-    return [(inversion_nets, config.net)]
+needs = needs_of((inversion_nets, "net"))
 
 
 def data_source(config: Config) -> str:

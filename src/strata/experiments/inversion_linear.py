@@ -16,9 +16,10 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
+from strata.data.labelled import DataName
 from strata.experiments import inversion_vectors
-from strata.experiments.inversion_pictures import DataName
 from strata.experiments.inversion_vectors import Vectors, linear_map, originals, starts
+from strata.experiments.resting import data_of
 from strata.measures.inversion import adam_inversion
 from strata.measures.jacobian import gap_rank, null_part
 from strata.measures.linear_inversion import sign_descent, squares_descent
@@ -153,14 +154,7 @@ class Config(BaseModel):
         return [inputs, *[width] * (self.depth - 1), width * self.last]
 
 
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return config.vectors.data
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images."""
-    return inversion_vectors.data_fingerprint(config.vectors)
+data_source, data_fingerprint = data_of(inversion_vectors, "vectors")
 
 
 def cost(config: Config) -> float:

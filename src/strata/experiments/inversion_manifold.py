@@ -21,6 +21,7 @@ from strata.experiments import inversion_nets, inversions
 from strata.experiments.inversion_nets import Kind
 from strata.experiments.inversion_pictures import as_pixels
 from strata.experiments.inversions import Method
+from strata.experiments.resting import data_of
 from strata.measures.inversion import blurred_inversion
 from strata.measures.nearest import directions, mixtures, nearest_distance
 from strata.nets.stages import STAGES, Stage, embedding
@@ -157,14 +158,7 @@ def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
     ]
 
 
-def data_source(config: Config) -> str:
-    """What a page calls the images."""
-    return inversion_nets.data_source(config.natural)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the seed."""
-    return inversion_nets.data_fingerprint(config.natural)
+data_source, data_fingerprint = data_of(inversion_nets, "natural")
 
 
 def cost(config: Config) -> float:

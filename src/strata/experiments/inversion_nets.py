@@ -15,7 +15,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
-from strata.experiments.inversion_pictures import DataName, Pictures, as_pixels, draw_pictures
+from strata.data.labelled import DataName
+from strata.experiments.inversion_pictures import Pictures, as_pixels, draw_pictures
 from strata.nets.mini_resnet import (
     equal_planes,
     mini_resnet50,

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from strata.data.fingerprint import fingerprint
-from strata.data.images.named import photographs
-from strata.data.shapes import make_shapes, task
+from strata.data.labelled import DataName, train_and_held_out
 from strata.data.shipped import LARGEST, shipped_photographs
 from strata.seeding import numpy_generator
-
-DataName = Literal["shapes", "cifar10", "imagenet", "own"]
-SHAPES_TASK = ("shape", "relation")
-"""What nets tell apart on `shapes`."""
 
 
 @dataclass(frozen=True)
@@ -95,26 +89,18 @@ def draw_pictures(
         It has too few images.
     """
     rng = numpy_generator("inversion-nets", data, seed)
-    if data == "shapes":
-        drawn = make_shapes(training + judged + pool, rng, size=size)
-        y, classes = task(drawn, *SHAPES_TASK)
-        first, x = (drawn.images[:training], y[:training]), (drawn.images[training:], y[training:])
-        source, count = "shapes", len(classes)
-    else:
-        seen = photographs(data, training, rng, size=size)
-        new = photographs(data, judged + pool, rng, size=size, held_out=True)
-        first, x = (seen.images, seen.labels), (new.images, new.labels)
-        source, count = seen.source, len(seen.classes)
+    drawn = train_and_held_out(data, training, judged + pool, rng, size=size)
+    seen, new = drawn.train, drawn.held_out
     shipped = shipped_photographs(min(size, LARGEST), shown)
     return Pictures(
-        judged=torch.from_numpy(x[0][:judged]),
+        judged=torch.from_numpy(new.images[:judged]),
         photographs=torch.from_numpy(shipped.images),
         names=shipped.names,
-        pool=torch.from_numpy(x[0][judged:]),
-        training=torch.from_numpy(first[0]),
-        labels=torch.from_numpy(first[1]),
-        judged_labels=torch.from_numpy(x[1][:judged]),
-        pool_labels=torch.from_numpy(x[1][judged:]),
-        classes=count,
-        source=source,
+        pool=torch.from_numpy(new.images[judged:]),
+        training=torch.from_numpy(seen.images),
+        labels=torch.from_numpy(seen.labels),
+        judged_labels=torch.from_numpy(new.labels[:judged]),
+        pool_labels=torch.from_numpy(new.labels[judged:]),
+        classes=len(seen.classes),
+        source=seen.source,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -22,7 +21,8 @@ from strata.experiments import inversion_nets
 from strata.experiments.inversion_nets import Kind
 from strata.experiments.inversion_pictures import as_pixels
 from strata.experiments.inversions import DRAWS, NOISE, embedder
-from strata.measures.inversion import Embed, adam_inversion, distances
+from strata.experiments.resting import data_of, needs_of
+from strata.measures.inversion import Embed, adam_inversion, distances, noisy_start
 from strata.measures.jacobian import gap_rank, input_jacobian, null_part, row_space
 from strata.measures.spectrum import singular_values
 from strata.nets.stages import STAGES, Stage
@@ -104,19 +104,8 @@ class Config(BaseModel):
     steps: int
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The net."""
-    return [(inversion_nets, config.net)]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the images."""
-    return inversion_nets.data_source(config.net)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net's seed."""
-    return inversion_nets.data_fingerprint(config.net)
+needs = needs_of((inversion_nets, "net"))
+data_source, data_fingerprint = data_of(inversion_nets, "net")
 
 
 def cost(config: Config) -> float:
@@ -220,7 +209,7 @@ def after_steps(embed: Embed, image: Tensor, direction: Tensor) -> tuple[NDArray
 def _reconstructed(config: Config, net: nn.Module, images: Tensor) -> dict[str, NDArray]:
     """Distances that Adam leaves, of inputs and of embeddings."""
     generator = torch_generator("inversion-ranks-start", config.net.seed, config.side)
-    start = 0.7 + torch.randn(images.shape, generator=generator) / 20
+    start = noisy_start(images.shape, generator)
     ends = [
         adam_inversion(embedder(net, stage), images, start, steps=config.steps)
         for stage in config.stages

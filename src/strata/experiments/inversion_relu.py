@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
+from strata.data.labelled import DataName
 from strata.experiments import inversion_vectors
-from strata.experiments.inversion_pictures import DataName
 from strata.experiments.inversion_vectors import Vectors, originals
+from strata.experiments.resting import data_of
 from strata.measures.jacobian import Rank, gap_rank
 from strata.measures.spectrum import singular_values
 from strata.nets.mlp import MLP
@@ -99,14 +100,7 @@ class AtImage(NamedTuple):
     active: list[int]
 
 
-def data_source(config: Config) -> str:
-    """What a page calls the data."""
-    return config.vectors.data
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images."""
-    return inversion_vectors.data_fingerprint(config.vectors)
+data_source, data_fingerprint = data_of(inversion_vectors, "vectors")
 
 
 def cost(config: Config) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from pydantic import BaseModel, ConfigDict
@@ -10,11 +11,11 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from strata.data.fingerprint import fingerprint
+from strata.data.images import ImageSet
 from strata.data.images.cifar import SIDE
-from strata.data.images.named import photographs
-from strata.data.shapes import make_shapes
-from strata.experiments.inversion_pictures import DataName
+from strata.data.labelled import DataName, held_out_images
 from strata.experiments.inversions import NOISE
+from strata.measures.inversion import noisy_start
 from strata.seeding import numpy_generator, torch_generator
 
 
@@ -62,20 +63,25 @@ def originals(config: Vectors) -> Tensor:
     ValueError
         It has too few images.
     """
-    rng = numpy_generator("inversion-vectors", config.data, config.seed)
-    if config.data == "shapes":
-        drawn = make_shapes(config.images, rng, size=SIDE).images
-    else:
-        drawn = photographs(config.data, config.images, rng, size=SIDE, held_out=True).images
-    pixels = torch.from_numpy(drawn).double() / 255
+    pixels = torch.from_numpy(_drawn(config).images).double() / 255
     return F.adaptive_avg_pool2d(pixels, config.side).flatten(1)
 
 
+@lru_cache(maxsize=16)
+def _drawn(config: Vectors) -> ImageSet:
+    rng = numpy_generator("inversion-vectors", config.data, config.seed)
+    return held_out_images(config.data, config.images, rng, size=SIDE)
+
+
 def starts(config: Vectors) -> Tensor:
-    """What descents start from, 0.7 + N(0, 1) / 20 a number, of the shape of `originals`."""
+    """What descents start from, of the shape of `originals`; see `noisy_start`."""
     generator = torch_generator("inversion-vectors-start", config.seed)
-    shape = (config.images, config.inputs)
-    return 0.7 + torch.randn(shape, generator=generator, dtype=torch.float64) / 20
+    return noisy_start((config.images, config.inputs), generator, torch.float64)
+
+
+def data_source(config: Vectors) -> str:
+    """What a page calls the images."""
+    return _drawn(config).source
 
 
 def data_fingerprint(config: Vectors) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import torch
@@ -21,6 +20,7 @@ from strata.experiments.inversion_nets import Kind
 from strata.experiments.inversion_pictures import as_pixels
 from strata.experiments.inversion_ranks import double_net, judged, noisy_distance
 from strata.experiments.inversions import NOISE, embedder
+from strata.experiments.resting import data_of, needs_of
 from strata.measures.inversion import Embed, distances
 from strata.measures.jacobian import input_jacobian, null_part, row_space
 from strata.nets.stages import Stage
@@ -68,19 +68,8 @@ class Config(BaseModel):
     steps: int
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The net."""
-    return [(inversion_nets, config.net)]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the images."""
-    return inversion_nets.data_source(config.net)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net's seed."""
-    return inversion_nets.data_fingerprint(config.net)
+needs = needs_of((inversion_nets, "net"))
+data_source, data_fingerprint = data_of(inversion_nets, "net")
 
 
 def cost(config: Config) -> float:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Literal
 
 import numpy as np
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from strata.experiments import inversion_nets
 from strata.experiments.inversion_pictures import as_pixels
+from strata.experiments.resting import data_of, needs_of
 from strata.measures.inversion import (
     GRAY,
     Inversion,
@@ -26,6 +26,7 @@ from strata.measures.inversion import (
     best_rates,
     blurred_inversion,
     distances,
+    noisy_start,
 )
 from strata.nets.stages import STAGES, Stage, embedding
 from strata.runs.result import Result
@@ -35,7 +36,7 @@ Method = Literal["blurred", "descent", "adam"]
 """``blurred``: the study's, L1 with a blur after each step. ``descent``: the same without the blur.
 ``adam``: a stronger optimiser, without blur."""
 Start = Literal["noise", "noise2", "gray", "other"]
-"""``noise``: 0.7 + N(0, 1) / 20, the study's; ``noise2`` another draw of it; ``gray``: 0.5;
+"""``noise``: the study's `noisy_start`; ``noise2`` another draw of it; ``gray``: 0.5;
 ``other``: another held-out image."""
 RATES = (1e-1, 1e-2, 1e-3, 1e-4, 1e-5)
 """Step sizes of which ``blurred`` and ``descent`` take the best one for each image."""
@@ -61,19 +62,8 @@ class Config(BaseModel):
     rate_steps: int = 40
 
 
-def needs(config: Config) -> list[tuple[ModuleType, BaseModel]]:
-    """The net."""
-    return [(inversion_nets, config.net)]
-
-
-def data_source(config: Config) -> str:
-    """What a page calls the images."""
-    return inversion_nets.data_source(config.net)
-
-
-def data_fingerprint(config: Config) -> str:
-    """Fingerprint of the images of the net's seed."""
-    return inversion_nets.data_fingerprint(config.net)
+needs = needs_of((inversion_nets, "net"))
+data_source, data_fingerprint = data_of(inversion_nets, "net")
 
 
 def cost(config: Config) -> float:
@@ -99,8 +89,8 @@ def start_of(config: Config) -> Tensor:
         pool = inversion_nets.pictures(config.net).pool
         return as_pixels(pool[-len(images) :])
     generator = torch_generator("inversion-start", config.start, config.net.seed)
-    noise = torch.randn(images.shape, generator=generator)
-    return (0.7 + noise / 20).contiguous(memory_format=torch.channels_last)
+    noise = noisy_start(images.shape, generator)
+    return noise.contiguous(memory_format=torch.channels_last)
 
 
 def run(config: Config, scratch: Path | None = None, *, given: Sequence[Result]) -> Result:

@@ -22,6 +22,7 @@ from strata.data.fingerprint import fingerprint
 from strata.data.spurious import SLIDE_GAMMA, slide_setting
 from strata.data.toy import Toy
 from strata.experiments.schedules import Growing
+from strata.measures.alignment import kernel_cka
 from strata.measures.ntk import empirical_ntk
 from strata.measures.soft_ranks import covariance_rank, singular_value_rank
 from strata.nets.lazy import Centred, Linearised
@@ -214,14 +215,8 @@ def _kernel_metrics(before: MLP, after: MLP, independent: MLP, x: Tensor) -> dic
     nets = (before, after, independent)
     start, end, other = (empirical_ntk(net, x, output=LOGIT) for net in nets)
     return {
-        "kernel_cka": _kernel_cka(start, end),
+        "kernel_cka": kernel_cka(start, end),
         "kernel_change": _relative_change(start, end),
-        "kernel_cka_independent": _kernel_cka(start, other),
+        "kernel_cka_independent": kernel_cka(start, other),
         "kernel_change_independent": _relative_change(start, other),
     }
-
-
-def _kernel_cka(a: Tensor, b: Tensor) -> float:
-    """CKA of two kernels (n, n): <HaH, HbH> / (|HaH| |HbH|), Kornblith et al. 2019, section 3."""
-    a, b = (k - k.mean(0) - k.mean(1, keepdim=True) + k.mean() for k in (a, b))
-    return float((a * b).sum() / (a.norm() * b.norm()))

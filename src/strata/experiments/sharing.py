@@ -17,59 +17,38 @@ format*, for L orders, m targets, methods to fit h (`METHODS` by default) and `C
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from strata.data.fingerprint import fingerprint
 from strata.experiments.component_data import Data, Pool, load
 from strata.experiments.component_nets import evaluated, make_students, stacks
 from strata.experiments.cycling import CYCLES, METHODS, Step, measured, returns
+from strata.experiments.student_groups import Group, StudentSettings
 from strata.measures.components import residuals
-from strata.nets.resnet import Precision
 from strata.runs.result import Result
-from strata.seeding import torch_generator
-from strata.training.checkpoints import load_checkpoint, save_checkpoint
-from strata.training.epochs import flat_state, load_state_
-from strata.training.fitting import Budget, batches, fit
+from strata.training.fitting import batches, fit
 
 
-class Settings(BaseModel):
-    """How a shared feature is made.
+class Settings(StudentSettings):
+    """How a shared feature is made; a student is trained with its maps.
 
     Attributes
     ----------
-    orders
-        Numbers of ReLUs of the students, growing.
-    seed
-        Of the students, the maps and the batches.
     standardised
         Whether the mean over the pool is taken off each unit of a net's feature, and all units are
         divided by one number, the root of their mean variance, so that no net dominates the loss.
         The study does neither.
-    width
-        Of the students.
-    budget
-        Of each student with its maps, the same at every order.
     inverse_steps
         Of the longest fit of the inverse maps by gradient.
-    dtype
-        Of image students in training.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    orders: tuple[int, ...]
-    seed: int = 0
     standardised: bool = True
-    width: int
-    budget: Budget
     inverse_steps: int
-    dtype: Precision = "float32"
 
 
 def share(
@@ -112,15 +91,13 @@ def share(
     Raises
     ------
     ValueError
-        If the orders do not grow, or there is no member.
+        If there is no member.
 
     Notes
     -----
     Ren et al. 2021 (arXiv 2006.15920), section 3.2 and appendix C, and the authors' code: psi and
     g are trained together on the sum of the squared errors of all nets, then h on their own.
     """
-    if list(settings.orders) != sorted(set(settings.orders)) or not settings.orders:
-        raise ValueError(f"orders must grow, not {settings.orders}")
     chosen = range(len(family.arrays["test"])) if members is None else members
     pool = load(data)
     found = [
@@ -160,8 +137,11 @@ def read(maps: Tensor, shared: Tensor) -> Tensor:
     return torch.einsum("mqij,mnj...->mnqi...", maps, shared)
 
 
-class _Group:
+class _Group(Group):
     """Targets whose shared features are trained together."""
+
+    kind = "sharing"
+    settings: Settings
 
     def __init__(
         self,
@@ -172,8 +152,7 @@ class _Group:
         names: Sequence[str | int],
         members: Sequence[int],
     ) -> None:
-        self.pool, self.settings, self.members = pool, settings, list(members)
-        self.names = tuple(names)
+        super().__init__(pool, settings, names, members)
         features = _beside(family, exemplars, "pool", self.members)
         self.test = _beside(family, exemplars, "test", self.members)
         self.means = torch.zeros_like(features[:, :1])
@@ -216,13 +195,9 @@ class _Group:
             ]
         )
 
-    def _generators(self, order: int, role: str) -> list[torch.Generator]:
-        kind = ("sharing", *self.names, role, order, self.settings.seed)
-        return [torch_generator(*kind, member) for member in self.members]
-
     def _trained(self, order: int, scratch: Path | None) -> _Shared:
         """Students of an order with their maps, trained together; in evaluation mode."""
-        starts = self._generators(order, "start")
+        starts = self.generators(order, "start")
         nets, k = self.wanted.shape[2:4]
         students = make_students(
             self.pool.inputs.shape[1:],
@@ -234,20 +209,12 @@ class _Group:
         )
         maps = [torch.randn(nets, k, k, generator=generator) / k**0.5 for generator in starts]
         shared = _Shared(students, torch.stack(maps))
-        path = scratch / f"shared_{self.members[0]}_{order}.npz" if scratch else None
-        identity = fingerprint(flat_state(shared)) + self.settings.model_dump_json()
-        saved = load_checkpoint(path, identity) if path else None
-        if saved:
-            load_state_(shared, saved["state"])
-            return shared.eval()
-        self._train(shared, order)
-        if path:
-            save_checkpoint(path, {"state": flat_state(shared)}, identity)
+        self.train_once(shared, order, scratch, partial(self._train, shared, order))
         return shared.eval()
 
     def _train(self, shared: _Shared, order: int) -> None:
         sizes = [len(self.pool.inputs)] * len(self.members)
-        draw = batches(sizes, self.settings.budget, self._generators(order, "batches"))
+        draw = batches(sizes, self.settings.budget, self.generators(order, "batches"))
         every = torch.arange(len(self.members))[:, None]
 
         def loss(step: int) -> Tensor:

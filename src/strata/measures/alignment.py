@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from strata.measures.inputs import real_matrix
+
 _ORTHONORMAL_TOLERANCE = 1e-3
 
 
@@ -102,6 +104,54 @@ def kernel_target_alignment(kernel: ArrayLike | Tensor, y: ArrayLike | Tensor) -
     if size <= rounding * np.linalg.norm(k):
         raise ValueError("the kernel is constant, so nothing is left after centring")
     return float(target @ centred @ target / (size * target_size))
+
+
+def kernel_cka(a: ArrayLike | Tensor, b: ArrayLike | Tensor) -> float:
+    """CKA of two kernels on the same points: the cosine of the angle between them, centred.
+
+    .. math::
+        \\frac{\\langle HAH, HBH \\rangle_F}{\\|HAH\\|_F \\, \\|HBH\\|_F},
+        \\qquad H = I - 1 1^T / n
+
+    Time and memory O(n^2). For representations instead of kernels there is `strata.measures.cka`.
+
+    Parameters
+    ----------
+    a, b : array_like, shape (n, n)
+
+    Returns
+    -------
+    float
+        From -1 to 1, and from 0 for positive semi-definite kernels; 1 if one centred kernel is a
+        positive multiple of the other.
+
+    Raises
+    ------
+    ValueError
+        Shapes do not fit; an input is empty or not finite; a kernel is constant, which leaves
+        nothing after centring.
+
+    Notes
+    -----
+    Source: Kornblith, Norouzi, Lee & Hinton 2019, "Similarity of neural network representations
+    revisited", section 3.
+
+    Examples
+    --------
+    >>> round(kernel_cka([[2.0, 0.0], [0.0, 2.0]], [[1.0, -1.0], [-1.0, 1.0]]), 12)
+    1.0
+    """
+    first, second = real_matrix("a", a).double(), real_matrix("b", b).double()
+    if first.shape != second.shape or first.shape[0] != first.shape[1]:
+        raise ValueError(
+            f"kernels must be square and of one shape, not {(*first.shape,)}, {(*second.shape,)}"
+        )
+    centred = [k - k.mean(0) - k.mean(1, keepdim=True) + k.mean() for k in (first, second)]
+    for kernel, rest in zip((first, second), centred, strict=True):
+        if rest.norm() <= len(kernel) * np.finfo(np.float64).eps * kernel.norm():
+            raise ValueError("a kernel is constant, so nothing is left after centring")
+    one, other = centred
+    return float((one * other).sum() / (one.norm() * other.norm()))
 
 
 def edge_energy(eigenvectors: ArrayLike | Tensor, edge: ArrayLike | Tensor) -> NDArray[np.float64]:

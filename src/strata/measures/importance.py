@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from strata.measures.inputs import real_matrix
+
 
 def feature_head(atoms: ArrayLike, weight: ArrayLike) -> NDArray[np.float64]:
     """Weights from features to logits, when activations are replaced by codes times atoms.
@@ -189,10 +191,5 @@ def _contributions(codes: ArrayLike, head: ArrayLike, classes: ArrayLike) -> NDA
     return z * w[:, labels].T
 
 
-def _matrix(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    matrix = np.asarray(value, dtype=np.float64)
-    if matrix.ndim != 2 or not matrix.size:
-        raise ValueError(f"{name} must be a matrix and not empty, not of shape {matrix.shape}")
-    if not np.isfinite(matrix).all():
-        raise ValueError(f"{name} holds NaN or infinite values")
-    return matrix
+def _matrix(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    return real_matrix(name, values).double().numpy()

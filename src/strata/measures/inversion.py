@@ -5,7 +5,7 @@ step depend on no other, so that a batch gives what its members give one by one.
 """
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -18,6 +18,13 @@ WEIGHT = 0.15
 """Of the study's loss."""
 GRAY = 0.5
 """The input against whose embedding losses are measured, all pixels alike."""
+
+
+def noisy_start(
+    shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype = torch.float32
+) -> Tensor:
+    """Inputs that the study's searches start from: 0.7 + N(0, 1) / 20, each number by itself."""
+    return 0.7 + torch.randn(shape, generator=generator, dtype=dtype) / 20
 
 
 @dataclass(frozen=True)

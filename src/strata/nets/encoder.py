@@ -1,4 +1,4 @@
-"""A small convolutional encoder of grey images, and the projector that its training puts on top."""
+"""A small convolutional encoder of gray images, and the projector that its training puts on top."""
 
 import torch
 from torch import Tensor, nn

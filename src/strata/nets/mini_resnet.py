@@ -3,12 +3,12 @@
 `strata.nets.resnet.resnet50` starts with blocks that only pass on their shortcuts; these do not.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import nn
 
+from strata.nets.resnet import drawn
 from strata.vision import import_torchvision
 
 
@@ -76,7 +76,7 @@ def mini_resnet50(
             layer = net._make_layer(models.Bottleneck, size, 2, stride=1 if stage == 0 else 2)
             setattr(net, f"layer{stage + 1}", layer)
         net.fc = nn.Linear(4 * planes[-1], classes)
-    return _drawn(net, generator)
+    return drawn(net, generator).eval()
 
 
 def equal_planes(width: int) -> tuple[int, int, int, int]:
@@ -115,7 +115,7 @@ def standard_resnet50(classes: int, *, generator: torch.Generator | None) -> nn.
     models = import_torchvision().models.resnet
     with torch.device("meta"):
         net = models.ResNet(models.Bottleneck, [3, 4, 6, 3], num_classes=classes)
-    return net.eval() if generator is None else _drawn(net, generator)
+    return (net if generator is None else drawn(net, generator)).eval()
 
 
 def pretrained_resnet50() -> nn.Module:
@@ -133,17 +133,3 @@ def pretrained_resnet50() -> nn.Module:
     except (OSError, RuntimeError) as error:
         raise OSError(f"torchvision's weights from {weights.url} cannot be had: {error}") from error
     return net
-
-
-def _drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:
-    net.to_empty(device="cpu")
-    with torch.no_grad():
-        for module in net.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", generator=generator)
-            elif isinstance(module, nn.BatchNorm2d):
-                module.reset_parameters()
-        bound = 1 / math.sqrt(net.fc.in_features)
-        for values in (net.fc.weight, net.fc.bias):
-            values.uniform_(-bound, bound, generator=generator)
-    return net.eval().to(memory_format=torch.channels_last)

@@ -87,10 +87,17 @@ def resnet50(
                 layer = net._make_layer(models.Bottleneck, planes, depth, stride=stride)
                 setattr(net, f"layer{stage + 1}", layer)
             net.fc = nn.Linear(8 * _GAIN * width, classes)
-    return net if generator is None else _drawn(net, generator)
+    if generator is None:
+        return net
+    drawn(net, generator)
+    with torch.no_grad():
+        for block in blocks(net):
+            block.bn3.weight.zero_()
+    return net
 
 
-def _drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:
+def drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:
+    """Give a net of the device ``meta`` its numbers: torchvision's distributions, all gammas 1."""
     net.to_empty(device="cpu")
     with torch.no_grad():
         for module in net.modules():
@@ -104,8 +111,6 @@ def _drawn(net: nn.Module, generator: torch.Generator) -> nn.Module:
                 bound = 1 / math.sqrt(module.in_features)
                 module.weight.uniform_(-bound, bound, generator=generator)
                 module.bias.uniform_(-bound, bound, generator=generator)
-        for block in blocks(net):
-            block.bn3.weight.zero_()
     # The faster layout, from the start, so that no two nets differ by the layout's rounding.
     return net.to(memory_format=torch.channels_last)
 

@@ -5,8 +5,8 @@ from functools import cache
 from typing import Literal
 
 import torch
-from torch import Tensor, nn
 
+from strata.nets.counting import cost
 from strata.nets.resnet import resnet50
 from strata.nets.taps import activations
 
@@ -22,7 +22,7 @@ class NetShape:
     state
         These and the statistics of the normalisations: what a kept epoch holds.
     multiply_adds
-        Of the convolutions and of the last layer, in one forward pass.
+        Of the convolutions and of the last layer, as `strata.nets.counting.cost` counts them.
     outputs
         Numbers that the convolutions put out, each of which training keeps.
     stream
@@ -61,11 +61,6 @@ def net_shape(
     ValueError
         As `resnet50` does for these settings.
 
-    Notes
-    -----
-    A layer takes as many multiply-adds as it puts out numbers, times the weights that lead to each.
-    Normalisations and additions are left out, as usual: some percent.
-
     Examples
     --------
     >>> shape = net_shape(1000, stem="standard", width=64, size=224)
@@ -73,24 +68,14 @@ def net_shape(
     (25557032, 4.09, 7)
     """
     net = resnet50(classes, stem=stem, width=width, generator=None)
-    work, outputs = [], []
-
-    def count(layer: nn.Module, inputs: tuple[Tensor], output: Tensor) -> None:
-        # Each number that is put out takes a product with all weights that lead to it.
-        work.append(output[0].numel() * layer.weight[0].numel())
-        if isinstance(layer, nn.Conv2d):
-            outputs.append(output[0].numel())
-
-    for layer in net.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            layer.register_forward_hook(count)
+    counted = cost(net, (3, size, size))
     images = torch.empty(1, 3, size, size, dtype=torch.uint8, device="meta")
     found = activations(net, images, parts=("stream", "penultimate"))
     return NetShape(
-        parameters=sum(p.numel() for p in net.parameters()),
+        parameters=counted.parameters,
         state=sum(entry.numel() for entry in net.state_dict().values()),
-        multiply_adds=sum(work),
-        outputs=sum(outputs),
+        multiply_adds=counted.multiply_adds,
+        outputs=counted.activations - classes,
         stream=tuple(stream.shape[1] for stream in found.stream),
         side=found.penultimate.shape[-1],
     )

@@ -11,10 +11,12 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
+from strata.environment import seed_family, thread_count
 from strata.runs.result import Result
 from strata.sources import source_fingerprint
 
 _PARTS = ("experiment", "config", "source", "data", "versions")
+_UNUSUAL = {"threads": 1, "seeds": 0}
 
 
 class Experiment(Protocol):
@@ -71,7 +73,8 @@ class Point:
     made_of
         ``experiment`` (module name), ``config``, ``source`` (fingerprint of the code, see
         `strata.sources`), ``data`` (fingerprint of the data), ``versions`` (torch, numpy), and
-        for a point that is computed together with others ``stack``, their keys in order.
+        for a point that is computed together with others ``stack``, their keys in order. Where
+        they are not those of published results, ``threads`` and the family of ``seeds``.
     """
 
     key: str
@@ -104,6 +107,7 @@ class Point:
             "source": source or source_fingerprint([experiment.__name__]),
             "data": experiment.data_fingerprint(config),
             "versions": _versions(),
+            **_unusual(),
         }
         return cls(key_of(made_of), made_of)
 
@@ -137,6 +141,12 @@ class Point:
         return f"{self.short_name}/{self.key}"
 
 
+def _unusual() -> dict[str, int]:
+    """What else decides a result, named only where it is not as usual."""
+    here = {"threads": thread_count(), "seeds": seed_family()}
+    return {name: value for name, value in here.items() if value != _UNUSUAL[name]}
+
+
 @cache
 def _versions() -> dict[str, str]:
     return {name: version(name) for name in ("torch", "numpy")}
@@ -145,8 +155,7 @@ def _versions() -> dict[str, str]:
 def key_of(made_of: dict[str, Any]) -> str:
     """Give the key for the parts of a point."""
     parts = {name: made_of[name] for name in _PARTS}
-    if "stack" in made_of:
-        parts["stack"] = made_of["stack"]
+    parts |= {name: made_of[name] for name in ("stack", *_UNUSUAL) if name in made_of}
     return hashlib.sha256(canonical_json(parts).encode()).hexdigest()[:32]
 
 

@@ -1,7 +1,7 @@
 """The far side of a sweep: what a worker process does.
 
-A worker uses one thread, takes one stack of points at a time, and stores what it computes
-itself. It ends at once when the sweep stops or its process dies.
+A worker uses one thread (or ``STRATA_THREADS``), takes one stack of points at a time, and stores
+what it computes itself. It ends at once when the sweep stops or its process dies.
 """
 
 import contextlib
@@ -11,23 +11,21 @@ import os
 import signal
 import threading
 import traceback
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
 from pydantic import BaseModel
-from threadpoolctl import threadpool_limits
 
+from strata.environment import thread_count
 from strata.runs.point import Experiment, Point
 from strata.runs.result import Result
+from strata.runs.threads import with_threads
 from strata.sources import source_fingerprint
 from strata.store import Store, StoreError
 
-_ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1"
-)
+_POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,8 @@ def serve(connection: Connection, environment: dict[str, str]) -> None:
     # Ctrl-C reaches the whole group; the sweep's process decides what happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.environ.clear()
-    os.environ.update(environment | _ONE_THREAD)
+    os.environ.update(environment)
+    os.environ.update(dict.fromkeys(_POOLS, str(thread_count())))
     connection.send(None)
     with contextlib.suppress(EOFError):
         while True:
@@ -85,7 +84,7 @@ def compute(task: Task) -> Outcome:
     store = Store(task.root)
     try:
         experiment = _load(task.points[0].experiment, task.points[0].made_of["source"])
-        with one_thread(), store.lock(*task.points):
+        with with_threads(thread_count()), store.lock(*task.points):
             missing = {point.key for point in task.points if store.get(point) is None}
             if missing:
                 _compute_stack(experiment, store, task.points, missing)
@@ -94,21 +93,6 @@ def compute(task: Task) -> Outcome:
     except Exception:
         return Outcome(failure=traceback.format_exc())
     return Outcome()
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute with one thread inside the block: sums depend on how many there are."""
-    # Here and not above: the sweep's own process imports this module and may do without torch.
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(limits=1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _compute_stack(

@@ -1,4 +1,4 @@
-"""Training an encoder without labels: VICReg on random views of grey images.
+"""Training an encoder without labels: VICReg on random views of gray images.
 
 Two views of an image shall have the same embedding, while the numbers of an embedding keep their
 variance and do not repeat each other. Nothing else says what the latents are to mean.

@@ -306,7 +306,7 @@ def _npz(path, **arrays):
     return path
 
 
-def test_an_npz_is_read_in_either_layout_and_in_grey(tmp_path):
+def test_an_npz_is_read_in_either_layout_and_in_gray(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, (5, 3, 8, 6), np.uint8)
     labels = np.array([0, 2, 1, 1, 0])
     first = load_images(_npz(tmp_path / "a.npz", images=images, labels=labels))
@@ -316,8 +316,8 @@ def test_an_npz_is_read_in_either_layout_and_in_grey(tmp_path):
     assert np.array_equal(first.images, images)
     assert first.fingerprint() == last.fingerprint()
     assert first.classes == ("0", "1", "2")
-    grey = load_images(_npz(tmp_path / "c.npz", images=images[:, 0], labels=labels))
-    assert np.array_equal(grey.images, np.repeat(images[:, :1], 3, axis=1))
+    gray = load_images(_npz(tmp_path / "c.npz", images=images[:, 0], labels=labels))
+    assert np.array_equal(gray.images, np.repeat(images[:, :1], 3, axis=1))
 
 
 def test_an_npz_may_have_splits_names_and_another_size(tmp_path):

@@ -124,11 +124,11 @@ def test_a_lossless_format_gives_its_pixels_back(form):
     assert found == form
 
 
-def test_greyscale_is_repeated_and_transparency_dropped():
-    grey, colour = _noise(4, 4, 1), _noise(4, 4, 4)
+def test_grayscale_is_repeated_and_transparency_dropped():
+    gray, colour = _noise(4, 4, 1), _noise(4, 4, 4)
     for mode in ("L", "P"):
-        image, _ = decode(_bytes(Image.fromarray(grey).convert(mode)), "x")
-        assert np.array_equal(image, np.stack([grey] * 3))
+        image, _ = decode(_bytes(Image.fromarray(gray).convert(mode)), "x")
+        assert np.array_equal(image, np.stack([gray] * 3))
     image, _ = decode(_bytes(Image.fromarray(colour)), "x")
     assert np.array_equal(image, colour[..., :3].transpose(2, 0, 1))
 

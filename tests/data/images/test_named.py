@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from own_images import write_own
 from PIL import Image
 
 from strata.data.images.location import MissingDataError
@@ -10,17 +11,7 @@ from strata.data.images.named import photographs
 
 @pytest.fixture
 def own(tmp_path, monkeypatch):
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for split, per_class, shift in (("train", 10, 0), ("val", 4, 100)):
-        labels = np.repeat(np.arange(3), per_class)
-        images = np.full((len(labels), 20, 20, 3), 10, np.uint8) * labels[:, None, None, None]
-        arrays[f"{split}_images"] = (images + shift + rng.integers(3, size=images.shape)).astype(
-            np.uint8
-        )
-        arrays[f"{split}_labels"] = labels
-    path = tmp_path / "mine.npz"
-    np.savez(path, **arrays)
+    path = write_own(tmp_path / "mine.npz")
     monkeypatch.setenv("STRATA_IMAGES", str(path))
     return path
 

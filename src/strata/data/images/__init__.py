@@ -158,7 +158,7 @@ def decode(content: bytes, name: str, size: int | None = None) -> tuple[NDArray[
     Returns
     -------
     image : array of uint8, shape (3, h, w)
-        Greyscale is repeated in the three channels; transparency is dropped.
+        Grayscale is repeated in the three channels; transparency is dropped.
     format : str
         PIL's name for the format, by content: "JPEG", "PNG", …
 

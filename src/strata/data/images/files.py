@@ -31,7 +31,7 @@ def load_images(
     ----------
     location
         A folder or an archive (zip, tar, tar.gz, tar.bz2, tar.xz) with ``[split/]class/file``, or
-        an ``.npz`` with ``images`` (uint8: (n, h, w, 3), (n, 3, h, w) or grey (n, h, w)),
+        an ``.npz`` with ``images`` (uint8: (n, h, w, 3), (n, 3, h, w) or gray (n, h, w)),
         ``labels`` (integers from 0, (n,) or (n, 1)) and, where the classes have names,
         ``classes`` (text, (k,)). An ``.npz`` with splits has ``train_images``, ``train_labels``
         and so on.
@@ -210,7 +210,7 @@ def _from_npz(path: Path, size: int | None, split: str, source: str) -> ImageSet
 
 
 def _channels_first(images: NDArray) -> NDArray[np.uint8]:
-    """(n, 3, h, w) of (n, h, w, 3), (n, 3, h, w) or grey (n, h, w)."""
+    """(n, 3, h, w) of (n, h, w, 3), (n, 3, h, w) or gray (n, h, w)."""
     if images.dtype != np.uint8:
         raise ValueError(f"images must be uint8 from 0 to 255, not {images.dtype}")
     shape = images.shape

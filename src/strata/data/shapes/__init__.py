@@ -37,7 +37,7 @@ from strata.data.shapes.rendering import (
 
 MEASURED = ("hue_angle", "radius", "x", "y", "level")
 """Continuous factors. The angle (degrees) and the radius (sides) lie within their hue and size;
-the place of the centroid (sides, from the upper left corner) and the grey of the background (in
+the place of the centroid (sides, from the upper left corner) and the gray of the background (in
 [0, 1]) depend on nothing."""
 HUES = MappingProxyType({"warm": (-30.0, 90.0), "cool": (150.0, 270.0)})
 RADII = MappingProxyType({"small": (0.09, 0.1), "large": (0.115, 0.125)})
@@ -119,7 +119,7 @@ def make_shapes(
     It does tell the axis, as the mass of a pair lies along it. With the next shape as the partner,
     each shape lies on each side as often in both orders: their mean images are the same, and no
     linear read-out tells the order at any resolution. Of a ring it does (8 x 8 cells: R² .4).
-    Colours are mean + swing cos(angle - 0, 120, 240 degrees) on grey, so that the hue is linear in
+    Colours are mean + swing cos(angle - 0, 120, 240 degrees) on gray, so that the hue is linear in
     the mean colour. 3 size² bytes an image.
 
     Examples

@@ -54,7 +54,7 @@ class Scene:
     ``texture`` and ``background`` are codes into `TEXTURES` and `BACKGROUNDS`. ``x`` (rightwards)
     and ``y`` (downwards) are the centroid; ``step_x`` and ``step_y`` lead from it to the main
     object, in radii, and the opposite step to the partner. ``hue`` is in degrees, ``level`` the
-    grey of the background in [0, 1], and ``phases`` (n, 3), in turns, are those of the texture,
+    gray of the background in [0, 1], and ``phases`` (n, 3), in turns, are those of the texture,
     along x and y, and of the background.
     """
 
@@ -228,7 +228,7 @@ def _texture(scene: Scene, size: int) -> Image:
 
 
 def _background(scene: Scene, size: int, grain: np.random.Generator) -> Image:
-    """Grey in level ± swing: it stays where it is when the objects move."""
+    """Gray in level ± swing: it stays where it is when the objects move."""
     light = np.empty((len(scene), size, size), np.float32)
     light[:] = scene.level[:, None, None]
     if (has := scene.background == BACKGROUNDS.index("striped")).any():
