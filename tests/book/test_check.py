@@ -3,6 +3,8 @@
 import json
 import re
 import shutil
+from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import nbformat
@@ -10,9 +12,10 @@ import pytest
 import yaml
 
 from strata.book.check import check_sources, status_of
-from strata.book.profiles import load_notebooks, resolve
+from strata.book.profiles import check_complete, load_notebooks, resolve
 from strata.book.prose import prose_problems
-from strata.book.record import key_parts
+from strata.book.record import METADATA, Record, executed_folder, key_of, key_parts
+from strata.pages.build import BuildError, build
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,6 +115,137 @@ def test_a_stale_record_that_verify_would_compare_with_is_a_problem(smoked, stra
     assert "the tracked record of smoke is stale (changed: parameter epochs)" in said
 
 
+def keep_a_result(root: Path, name: str) -> None:
+    """What `strata run` leaves of a notebook of code without outputs."""
+    notebook = load_notebooks(root)[name]
+    parameters = resolve(notebook, "quick", root)
+    parts = key_parts(notebook, parameters, root)
+    result = {"claims": {}, "numbers": {}, "points": {}}
+    run = {"date": "today", "seconds": 1}
+    record = Record(name, "quick", parameters, key_of(parts), parts, result, run)
+    node = notebook.read(root)
+    for number, cell in enumerate(c for c in node.cells if c.cell_type == "code"):
+        cell.execution_count = number
+    node.metadata[METADATA] = asdict(record)
+    folder = executed_folder(root, "quick")
+    folder.mkdir(parents=True, exist_ok=True)
+    nbformat.write(node, folder / f"{name}.ipynb")
+    (folder / f"{name}.json").write_text(record.dumps())
+
+
+def with_code(code: str) -> Callable[[Path], object]:
+    def change(root: Path) -> None:
+        path = root / "notebooks" / "bad.ipynb"
+        node = nbformat.read(path, as_version=4)
+        node.cells[-1].source = code
+        nbformat.write(node, path)
+
+    return change
+
+
+def with_entry(**fields: object) -> Callable[[Path], object]:
+    def change(root: Path) -> None:
+        path = root / "book" / "profiles.yml"
+        entries = yaml.safe_load(path.read_text())
+        entries["notebooks"]["bad"] = entries["notebooks"]["bad"] | fields
+        path.write_text(yaml.safe_dump(entries))
+
+    return change
+
+
+ILLEGAL = {"quick": {"seconds": 5, "needs": [], "parameters": {"width": 3}}}
+BROKEN = {
+    "a parameter": (with_entry(profiles=ILLEGAL), "bad has no parameter 'width'"),
+    "an experiment": (
+        with_entry(experiments=["nowhere"]),
+        "bad: there is no module 'strata.experiments.nowhere'",
+    ),
+    "no Python": (with_code("x = = 1"), "bad: cannot follow its code: invalid syntax: x = = 1"),
+    "an import": (
+        with_code("from strata.measure import x"),
+        "bad: no source file for the module 'strata.measure'",
+    ),
+    "no file": (lambda root: (root / "notebooks" / "bad.ipynb").unlink(), "bad: cannot read"),
+    "half a file": (
+        lambda root: (root / "notebooks" / "bad.ipynb").write_text('{"cells": ['),
+        "is no notebook",
+    ),
+    "no notebook": (
+        lambda root: (root / "notebooks" / "bad.ipynb").write_text("[]"),
+        "is no notebook",
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_notebook_that_cannot_be_run_is_one_line_and_the_others_go_on(
+    tiny_project, strata_here, fault
+):
+    root = tiny_project(good=["1"], bad=["1"])
+    for name in ("good", "bad"):
+        keep_a_result(root, name)
+    for command in (["check", "--profile", "quick"], ["status"]):
+        said = strata_here(root, *command).stdout
+        assert [line.split()[:3] for line in said.splitlines()] == [
+            ["bad", "quick", "fresh"],
+            ["good", "quick", "fresh"],
+        ]
+    change, words = BROKEN[fault]
+    change(root)
+
+    done = strata_here(root, "check", "--profile", "quick")
+    assert done.returncode == 1
+    assert sum(words in line for line in done.stderr.splitlines()) == 1, done.stderr
+    for said in (done.stdout, strata_here(root, "status").stdout):
+        bad, good = said.splitlines()
+        assert good.split()[:3] == ["good", "quick", "fresh"]
+        assert "stale (cannot be run: bad" in bad
+        assert words in bad
+    done = strata_here(root, "run", "bad")
+    assert done.returncode == 2
+    assert done.stderr.startswith("strata: bad")
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    with pytest.raises(BuildError, match=r"stale \(cannot be run: bad"):
+        build(list(load_notebooks(root).values()), "quick", root)
+
+
+def test_no_declared_reason_makes_a_notebook_that_cannot_be_run_acceptable(tiny_project):
+    root = tiny_project(bad=["1"])
+    keep_a_result(root, "bad")
+    profiles = {"quick": ILLEGAL["quick"] | {"stale": "the machine is busy"}}
+    with_entry(profiles=profiles)(root)
+    assert not status_of(load_notebooks(root)["bad"], "quick", root).acceptable
+
+
+def test_where_there_are_no_tests_no_claim_is_called_untested(tiny_project, strata_here):
+    root = tiny_project(good=["1"])
+    claim = yaml.safe_load((ROOT / "book" / "claims.yml").read_text())["claims"]["C1"]
+    claims = {"claims": {"C1": claim | {"notebook": "good"}}}
+    (root / "book" / "claims.yml").write_text(yaml.safe_dump(claims))
+    unjudged = "claim C1: notebook 'good' does not judge it"
+    untested = "claim C1: no test is marked with it"
+
+    def said() -> list[str]:
+        lines = strata_here(root, "check", "--profile", "quick").stderr.splitlines()
+        return [line for line in lines if line.startswith("claim")]
+
+    assert said() == [unjudged]
+    (root / "tests").mkdir()
+    assert said() == [unjudged, untested]
+
+
+def test_problems_come_in_the_same_order_every_time(tiny_project):
+    root = tiny_project(good=["1"])
+    path = root / "notebooks" / "good.ipynb"
+    node = nbformat.read(path, as_version=4)
+    names = [f"p{number}" for number in range(9)]
+    node.cells[1].source += "".join(f"\n{name}: int = 1" for name in reversed(names))
+    nbformat.write(node, path)
+    found = check_complete(load_notebooks(root)["good"], root)
+    assert found[: len(names)] == [f"good: no experiment takes {name!r}" for name in names]
+
+
 def test_stale_results_are_not_built(smoked, strata_here):
     path = smoked / "book" / "profiles.yml"
     path.write_text(path.read_text().replace("epochs: 200", "epochs: 201"))
@@ -129,6 +263,7 @@ def test_the_prose_of_the_book_has_no_number_without_a_result():
     [
         ("a rank of 7.31 was found", ["7.31"]),
         ("12,345 points", ["12,345"]),
+        ("it took 870", ["870"]),
         ("8.84 as published, in 2024, at depth 3", []),
         ("$R = 7.31$, `7.31`, and {glue:text}`rank`", []),
         ("```\n7.31\n```", []),

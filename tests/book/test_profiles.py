@@ -73,6 +73,22 @@ def test_unknown_names_are_refused_with_a_hint():
         resolve(NTK, "huge", ROOT)
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("notebooks: {good: null}", "profiles.yml, good: "),
+        ("notebooks: {good: {stdy: C}}", "profiles.yml, good: study: Field required"),
+        ("notebooks: null", "profiles.yml: "),
+        ("notebooks: {", "profiles.yml: "),
+    ],
+)
+def test_a_damaged_entry_is_named_in_one_line(tiny_project, text, said):
+    root = tiny_project(good=["1"])
+    (root / "book" / "profiles.yml").write_text(text)
+    with pytest.raises(ValueError, match=f"^{said}[^\n]+$"):
+        load_notebooks(root)
+
+
 def test_the_seeds_asked_for_are_kept_at_every_profile():
     counts = {p: NTK.profiles[p].parameters["seeds"] for p in NTK.profiles}
     assert counts["smoke"] >= 2

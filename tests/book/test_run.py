@@ -1,5 +1,6 @@
 """Executing notebooks: whole ones are published, and nothing else ever is."""
 
+import errno
 import json
 import os
 import resource
@@ -7,16 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import psutil
 import pytest
+from nbformat.v4 import new_notebook
 from typer.testing import CliRunner
 
 from strata.book import run as run_module
-from strata.book.record import METADATA
+from strata.book.record import METADATA, Record
+from strata.book.scratch import clean
 from strata.cli import app
+from strata.runs.locks import file_locked
 from strata.sweep import worker_count
 
 SWEEP = """
@@ -82,6 +87,11 @@ def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_sto
     assert (root / "log.txt").read_text() == computed
     record = json.loads((root / "_build/quick/executed/chapter.json").read_text())
     assert record["result"]["points"]["toy_experiment"]["n"] == 4
+    assert record["run"]["points_computed"] == 0
+    (root / "_store").rename(root / "another")
+    assert strata_here(root, "run", env=with_helpers).returncode == 0
+    record = json.loads((root / "_build/quick/executed/chapter.json").read_text())
+    assert record["run"]["points_computed"] == 4
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
@@ -102,8 +112,23 @@ def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project
     assert wait_for(lambda: not psutil.pid_exists(int(pid))), "the kernel outlived the command"
     assert not executed(root, "slow").exists()
     assert "missing" in strata_here(root, "check", "--profile", "quick").stdout
-    run_module._clean(root / "_build" / "work")
+    clean(root / "_build" / "work")
     assert list((root / "_build" / "work").iterdir()) == []
+
+
+def test_what_ended_before_a_command_is_broken_off_is_kept(tiny_project):
+    """Of the last notebook an hour may be lost, of those before it nothing."""
+    root = tiny_project(good=["6 * 7"], slow=["import time; time.sleep(60)"])
+    command = subprocess.Popen(
+        [sys.executable, "-m", "strata.cli", "verify", "--accept"],
+        env=os.environ | {"STRATA_ROOT": str(root)},
+        stdout=subprocess.DEVNULL,
+    )
+    kept = root / "book" / "executed" / "quick" / "good.json"
+    assert wait_for(kept.exists)
+    command.send_signal(signal.SIGINT)
+    assert command.wait(timeout=40) != 0
+    assert json.loads(kept.read_text())["notebook"] == "good"
 
 
 def wait_for(condition, seconds: float = 40):
@@ -119,7 +144,7 @@ def wait_for(condition, seconds: float = 40):
 def test_a_notebook_beyond_its_time_is_stopped(tiny_project, strata_here):
     root = tiny_project(slow=["import time; time.sleep(120)"])
     started = time.monotonic()
-    done = strata_here(root, "run", "--timeout", "4")
+    done = strata_here(root, "run", "--timeout", "2")
     assert done.returncode == 1
     assert "wall-clock limit" in done.stdout
     assert time.monotonic() - started < 60
@@ -139,6 +164,25 @@ def test_two_runs_at_once_both_end_well(tiny_project, strata_here, with_helpers)
     assert "fresh" in strata_here(root, "check", "--profile", "quick").stdout
 
 
+def test_notebook_and_record_of_a_chapter_are_always_of_one_run(tmp_path):
+    """Each file is replaced whole; that they belong together takes a lock."""
+    target = tmp_path / "executed"
+
+    def publish(key: str, rounds: int) -> None:
+        output = tmp_path / key / "chapter.ipynb"
+        output.parent.mkdir()
+        nbformat.write(new_notebook(), output)
+        for _ in range(rounds):
+            run_module._publish(Record("chapter", "quick", {}, key, {}, {}), output, target)
+            with file_locked(target / ".chapter.lock"):
+                node = nbformat.read(target / "chapter.ipynb", as_version=4)
+                beside = json.loads((target / "chapter.json").read_text())
+            assert node.metadata[METADATA] == beside
+
+    with ThreadPoolExecutor() as pool:
+        list(pool.map(publish, ("one", "two"), (50, 50)))
+
+
 def test_a_full_disk_is_an_error_and_publishes_nothing(tiny_project, strata):
     """A limit on the size of files fails writes half-way, as a full disk does."""
     root = tiny_project(large=["print('x' * 300_000)"])
@@ -153,12 +197,57 @@ def test_a_full_disk_is_an_error_and_publishes_nothing(tiny_project, strata):
     assert published(root) == []
 
 
-def test_an_unusable_output_folder_is_named(tiny_project, strata_here):
+@pytest.mark.parametrize(
+    ("blocked", "words"),
+    [
+        ("_build", ["run"]),
+        ("_build/work", ["run"]),
+        ("_build/quick/executed", ["run"]),
+        ("_build/verify", ["verify"]),
+        ("book/executed", ["verify", "--accept"]),
+        ("book/executed", ["calibrate"]),
+        ("_build/student", ["student"]),
+    ],
+)
+def test_an_unusable_output_folder_is_named_before_anything_runs(
+    tiny_project, strata_here, monkeypatch, blocked, words
+):
+    monkeypatch.setattr(run_module, "run", lambda *_: pytest.fail("it ran"))
     root = tiny_project(good=["1"])
-    (root / "_build").write_text("a file where a folder should be")
-    done = strata_here(root, "run")
-    assert done.returncode == 1
-    assert "cannot write" in done.stdout + done.stderr
+    (root / blocked).parent.mkdir(parents=True, exist_ok=True)
+    (root / blocked).write_text("a file where a folder should be")
+    done = strata_here(root, *words)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"strata: cannot write in {root / blocked}")
+    assert done.stderr.count("\n") == 1
+
+
+def test_results_get_to_another_file_system(tmp_path, monkeypatch):
+    replace = Path.replace
+
+    def within_a_folder(self, target):
+        if self.parent != target.parent:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(self, target)
+
+    monkeypatch.setattr(Path, "replace", within_a_folder)
+    output, target = tmp_path / "work" / "good.ipynb", tmp_path / "volume"
+    output.parent.mkdir()
+    nbformat.write(nbformat.v4.new_notebook(), output)
+    record = Record("good", "quick", {}, "key", {}, {})
+    run_module._publish(record, output, target)
+    assert sorted(path.name for path in target.iterdir()) == ["good.ipynb", "good.json"]
+    node = nbformat.read(target / "good.ipynb", as_version=4)
+    assert node.metadata[METADATA] == json.loads((target / "good.json").read_text())
+
+
+@pytest.mark.parametrize("words", [["run"], ["sweep", "good"], ["verify"], ["calibrate"]])
+def test_a_wrong_number_of_workers_is_said_before_anything_runs(tiny_project, strata_here, words):
+    done = strata_here(tiny_project(good=["1"]), *words, env={"STRATA_WORKERS": "two"})
+    assert done.returncode == 2
+    assert done.stderr == (
+        "strata: STRATA_WORKERS is 'two': it must be a whole number, 0 or more\n"
+    )
 
 
 def test_an_unusable_store_is_an_error_that_says_what_to_do(

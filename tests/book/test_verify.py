@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from strata.book.record import load_record
-from strata.book.verify import compare, same_build
-from strata.claims import load_claims
+from strata.book.record import Record, load_record, reference_path
+from strata.book.run import Outcome
+from strata.book.verify import Difference, compare, same_build, summary
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ def changed(record, change):
     return replace(record, result=result)
 
 
-def differences(one, other) -> list[str]:
-    return [row.what for row in compare(one, other, load_claims()) if not row.same]
+def differences(one, other, tolerances=None) -> list[str]:
+    return [row.what for row in compare(one, other, tolerances or {}) if row.same is False]
 
 
 def test_executed_again_from_nothing_every_bit_is_the_same(smoked, strata_here):
@@ -56,6 +56,30 @@ def test_without_a_record_it_says_how_to_keep_one(tiny_project, strata_here):
     assert kept.read_text() == (root / "_build" / "verify" / "quick" / "good.json").read_text()
 
 
+def test_a_kill_while_a_record_is_accepted_leaves_the_old_one(
+    tiny_project, strata_here, monkeypatch
+):
+    root = tiny_project(good=["6 * 7"])
+    record = Record("good", "quick", {}, "key", {}, {"claims": {}, "numbers": {}, "points": {}})
+    old = reference_path(root, "quick", "good")
+    old.parent.mkdir(parents=True)
+    old.write_text("old")
+
+    def run(jobs, setting):
+        (setting.folder / "good.json").write_text(record.dumps())
+        return [Outcome("good", record, None)]
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("strata.book.run.run", run)
+    monkeypatch.setattr("pathlib.Path.replace", killed)
+    assert strata_here(root, "verify", "--accept").returncode != 0
+    assert [(path.name, path.read_text()) for path in old.parent.iterdir()] == [
+        ("good.json", "old")
+    ]
+
+
 def test_a_record_agrees_with_itself(record):
     assert same_build(record, record)
     assert differences(record, record) == []
@@ -69,18 +93,44 @@ def test_on_the_same_build_the_last_bit_counts(record):
 
 
 def test_elsewhere_the_tolerance_counts(record):
-    def nudge(result):
+    def push(result):
         result["numbers"]["rank-peak"]["value"] += 0.5
         result["claims"]["C1"]["parts"]["rise"]["value"] += 0.1
 
-    def push(result):
-        result["numbers"]["rank-peak"]["value"] += 50
-        result["claims"]["C1"]["parts"]["rise"]["value"] += 50
-
+    names = ["C1 rise value", "rank-peak"]
     other = elsewhere(record)
     assert not same_build(record, other)
-    assert differences(record, changed(other, nudge)) == []
-    assert differences(record, changed(other, push)) == ["C1 rise value", "rank-peak"]
+    pushed = changed(other, push)
+    assert differences(record, pushed, dict(zip(names, (0.11, 0.51), strict=True))) == []
+    assert differences(record, pushed, dict(zip(names, (0.09, 0.49), strict=True))) == names
+
+
+def test_a_number_without_a_tolerance_is_shown_and_not_judged(record):
+    def push(result):
+        result["numbers"]["rank-peak"]["value"] += 50
+
+    rows = compare(record, changed(elsewhere(record), push), {})
+    (row,) = (row for row in rows if row.what == "rank-peak")
+    assert row.same is None
+    assert row.line().endswith("not judged")
+    assert f"{sum(row.same is None for row in rows)} have nothing to be judged by" in summary(
+        rows, "within tolerance"
+    )
+
+
+def test_what_was_not_judged_is_no_agreement():
+    def rows(*same):
+        return [Difference("it", 1.0, 1.0, 0.0, one) for one in same]
+
+    assert summary(rows(True, True), "exactly") == "2 of 2 rows agree exactly"
+    assert summary(rows(True, False, None, None), "nearly") == (
+        "1 of 4 rows agree nearly, 1 differ, 2 have nothing to be judged by"
+    )
+
+
+@pytest.mark.parametrize("part", ["threads_per_worker", "seed_family"])
+def test_other_threads_and_other_seeds_owe_no_bits(record, part):
+    assert not same_build(record, replace(record, run=record.run | {part: 7}))
 
 
 def test_verdicts_keys_digests_and_missing_numbers_count(record):

@@ -12,10 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 from math import ceil
 from pathlib import Path
 
-import nbformat
 from nbformat import NotebookNode
 
-from strata.book.profiles import Notebook
+from strata.book.profiles import Notebook, NotebookError
 
 ONCE = ("goals", "exercises", "solution")
 """Tags that one Markdown cell of every chapter has."""
@@ -60,9 +59,14 @@ def has_tag(cell: NotebookNode, tag: str) -> bool:
 
 
 def read_chapter(notebook: Notebook, root: Path) -> Chapter:
-    """A chapter from the Markdown cells of its source."""
-    node = nbformat.read(notebook.source(root), as_version=4)
-    words = [cell for cell in node.cells if cell.cell_type == "markdown"]
+    """A chapter from the Markdown cells of its source.
+
+    Raises
+    ------
+    NotebookError
+        If the source cannot be read.
+    """
+    words = [cell for cell in notebook.read(root).cells if cell.cell_type == "markdown"]
     tagged = {tag: "\n\n".join(cell.source for cell in words if has_tag(cell, tag)) for tag in ONCE}
     goals = tagged["goals"]
     terms = (plain or shown for plain, shown in _TERM.findall(goals))
@@ -87,16 +91,20 @@ def chapters(notebooks: Sequence[Notebook], root: Path) -> dict[str, Chapter]:
 
 def chapter_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
     """Chapters without one of the tagged cells, or that build on what is not there."""
-    problems = []
+    problems, found = [], {}
     for notebook in notebooks:
-        cells = nbformat.read(notebook.source(root), as_version=4).cells
+        try:
+            found[notebook.name] = read_chapter(notebook, root)
+        except NotebookError as error:
+            problems.append(str(error))
+            continue
+        cells = notebook.read(root).cells
         for tag in ONCE:
             count = sum(has_tag(cell, tag) for cell in cells)
             if count != 1:
                 problems.append(f"{notebook.name}: {count} Markdown cells are tagged {tag!r}")
         if not any(has_tag(cell, PREDICT) for cell in cells):
             problems.append(f"{notebook.name}: no Markdown cell is tagged {PREDICT!r}")
-    found = chapters(notebooks, root)
     for chapter in found.values():
         if chapter.exercises != chapter.solutions:
             problems.append(
@@ -107,8 +115,8 @@ def chapter_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
                 problems.append(f"{chapter.name} builds on {name!r}, which does not exist")
     try:
         reading_order(found)
-    except CycleError as error:
-        problems.append(f"chapters build on each other in a circle: {' -> '.join(error.args[1])}")
+    except ValueError as error:
+        problems.append(str(error))
     return problems
 
 
@@ -117,10 +125,14 @@ def reading_order(found: Mapping[str, Chapter]) -> list[str]:
 
     Raises
     ------
-    CycleError
+    ValueError
         If there is no such order.
     """
-    return list(TopologicalSorter({c.name: c.requires for c in found.values()}).static_order())
+    try:
+        return list(TopologicalSorter({c.name: c.requires for c in found.values()}).static_order())
+    except CycleError as error:
+        circle = " -> ".join(error.args[1])
+        raise ValueError(f"chapters build on each other in a circle: {circle}") from None
 
 
 def add_time(node: NotebookNode, chapter: Chapter, notebook: Notebook) -> None:

@@ -8,9 +8,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
+from nbformat import NotebookNode
 
 from strata.book.data import data_parts_beside
-from strata.book.profiles import Notebook, check_complete, points, resolve
+from strata.book.judged import judged_claims
+from strata.book.profiles import (
+    Notebook,
+    NotebookError,
+    ParameterError,
+    check_complete,
+    points,
+    resolve,
+)
 from strata.book.prose import prose_problems
 from strata.book.record import (
     METADATA,
@@ -18,7 +27,9 @@ from strata.book.record import (
     Record,
     RecordError,
     changes,
+    code_cells,
     executed_folder,
+    files_behind,
     key_of,
     key_parts,
     load_record,
@@ -77,6 +88,9 @@ def status_of(notebook: Notebook, profile: str, root: Path) -> Status:
         parts, absent = _parts_beside(record, notebook, profile, root)
     except DataError as error:
         return Status(name, profile, "stale", f"changed: data, {error}", declared, record)
+    except (NotebookError, ParameterError) as error:
+        why = "; ".join(str(error).splitlines())
+        return Status(name, profile, "stale", f"cannot be run: {why}", record=record)
     if key_of(parts) == record.key:
         return Status(name, profile, "fresh", record=record, absent=absent)
     why = ", ".join(changes(record.key_parts, parts))
@@ -105,21 +119,29 @@ def _not_compared(absent: tuple[str, ...]) -> str:
 
 
 def check_sources(notebooks: Sequence[Notebook], root: Path) -> list[str]:
-    """Problems of the sources: parameters, outputs in sources, prose numbers, untested claims."""
+    """Problems of the sources: parameters, code, outputs, prose numbers, untested claims."""
     problems = []
     for notebook in notebooks:
-        problems += check_complete(notebook, root)
-        node = nbformat.read(notebook.source(root), as_version=4)
-        if any(c.get("outputs") or c.get("execution_count") for c in node.cells):
-            problems.append(f"{notebook.name}: the source holds outputs; sources hold none")
-        problems += _reference_problems(notebook, root)
+        try:
+            problems += _source_problems(notebook, root)
+        except NotebookError as error:
+            problems.append(str(error))
     return problems + _claim_problems(notebooks, root) + prose_problems(root)
+
+
+def _source_problems(notebook: Notebook, root: Path) -> list[str]:
+    node = notebook.read(root)
+    files_behind(notebook, code_cells(node))
+    problems = check_complete(notebook, root)
+    if any(c.get("outputs") or c.get("execution_count") for c in node.cells):
+        problems.append(f"{notebook.name}: the source holds outputs; sources hold none")
+    return problems + _reference_problems(notebook, root)
 
 
 def _reference_problems(notebook: Notebook, root: Path) -> list[str]:
     """Records that ``strata verify`` compares with, beside those of the tracked notebooks."""
     problems = []
-    for profile in set(notebook.profiles) - set(TRACKED):
+    for profile in sorted(set(notebook.profiles) - set(TRACKED)):
         path = reference_path(root, profile, notebook.name)
         if path.exists():
             record = load_record(path)
@@ -128,6 +150,8 @@ def _reference_problems(notebook: Notebook, root: Path) -> list[str]:
                 why = changes(record.key_parts, parts)
             except DataError as error:
                 why = [f"data, {error}"]
+            except ParameterError:
+                continue  # which `check_complete` has said
             if why:
                 problems.append(
                     f"{notebook.name}: the tracked record of {profile} is stale "
@@ -137,12 +161,24 @@ def _reference_problems(notebook: Notebook, root: Path) -> list[str]:
 
 
 def _claim_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
-    judged = {n.name: n.source(root).read_text(encoding="utf-8") for n in notebooks}
-    tests = "\n".join(p.read_text(encoding="utf-8") for p in (root / "tests").rglob("test_*.py"))
+    judged = {
+        notebook.name: [claim for cell in _cells(notebook, root) for claim in judged_claims(cell)]
+        for notebook in notebooks
+    }
+    tests = root / "tests"
+    tested = "\n".join(path.read_text(encoding="utf-8") for path in tests.rglob("test_*.py"))
     problems = []
     for claim in load_claims(root / "book" / "claims.yml").values():
-        if f'judge(\\"{claim.id}\\"' not in judged.get(claim.notebook, ""):
+        if claim.id not in judged.get(claim.notebook, ()):
             problems.append(f"claim {claim.id}: notebook {claim.notebook!r} does not judge it")
-        if f'claim("{claim.id}")' not in tests:
+        if tests.is_dir() and f'claim("{claim.id}")' not in tested:
             problems.append(f"claim {claim.id}: no test is marked with it")
     return problems
+
+
+def _cells(notebook: Notebook, root: Path) -> list[NotebookNode]:
+    """Of a notebook that can be read; of others `check_sources` says why not."""
+    try:
+        return notebook.read(root).cells
+    except NotebookError:
+        return []

@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+import nbformat
 import papermill
-import yaml
+from nbformat import NotebookNode
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from strata.book.settings import named
 from strata.claims import PROFILES
+from strata.yaml_files import read_yaml
 
 PROFILE_PARAMETER = "profile"
 
 
 class ParameterError(ValueError):
     """A parameter that the notebook lacks, or of the wrong type, or out of range."""
+
+
+class NotebookError(ValueError):
+    """A notebook that is not there, or cannot be read, or rests on what is not there."""
 
 
 class Profile(BaseModel):
@@ -48,9 +56,33 @@ class Notebook(BaseModel):
         """Path of the notebook without outputs."""
         return root / "notebooks" / f"{self.name}.ipynb"
 
+    def read(self, root: Path) -> NotebookNode:
+        """The notebook without outputs.
+
+        Raises
+        ------
+        NotebookError
+            If it is not there, or no notebook.
+        """
+        return read_notebook(self.source(root))
+
     def modules(self) -> list[ModuleType]:
-        """The experiment modules, imported."""
-        return [importlib.import_module(f"strata.experiments.{name}") for name in self.experiments]
+        """The experiment modules, imported.
+
+        Raises
+        ------
+        NotebookError
+            If there is no such experiment.
+        """
+        return [self._module(f"strata.experiments.{name}") for name in self.experiments]
+
+    def _module(self, name: str) -> ModuleType:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+            raise NotebookError(f"{self.name}: there is no module {name!r}") from None
 
 
 def load_notebooks(root: Path) -> dict[str, Notebook]:
@@ -59,13 +91,16 @@ def load_notebooks(root: Path) -> dict[str, Notebook]:
     Raises
     ------
     ValueError
-        If an entry has an unknown or missing field.
+        If an entry has an unknown or missing field; names the entry.
     """
-    text = (root / "book" / "profiles.yml").read_text(encoding="utf-8")
-    return {
-        name: Notebook(name=name, **entry)
-        for name, entry in yaml.safe_load(text)["notebooks"].items()
-    }
+    with named("profiles.yml"):
+        entries = dict(read_yaml(root / "book" / "profiles.yml")["notebooks"])
+    return {name: _notebook(name, entry) for name, entry in entries.items()}
+
+
+def _notebook(name: str, entry: Mapping[str, Any]) -> Notebook:
+    with named(f"profiles.yml, {name}"):
+        return Notebook(name=name, **entry)
 
 
 def select(notebooks: Mapping[str, Notebook], names: list[str]) -> list[Notebook]:
@@ -85,9 +120,28 @@ def select(notebooks: Mapping[str, Notebook], names: list[str]) -> list[Notebook
     return [notebooks[name] for name in names or notebooks]
 
 
+def read_notebook(path: Path) -> NotebookNode:
+    """Read a notebook.
+
+    Raises
+    ------
+    NotebookError
+        If it is not there, or no notebook.
+    """
+    with _explained(path):
+        return nbformat.read(path, as_version=4)
+
+
 def notebook_parameters(path: Path) -> list[str]:
-    """Names in the cell tagged ``parameters`` of a notebook."""
-    return list(papermill.inspect_notebook(str(path)))
+    """Names in the cell tagged ``parameters`` of a notebook.
+
+    Raises
+    ------
+    NotebookError
+        If it is not there, or no notebook.
+    """
+    with _explained(path):
+        return list(papermill.inspect_notebook(str(path)))
 
 
 def resolve(
@@ -114,6 +168,8 @@ def resolve(
     ------
     ParameterError
         Naming the parameter and what is allowed.
+    NotebookError
+        If the notebook or one of its experiments is not there.
     """
     if profile not in notebook.profiles:
         raise ParameterError(
@@ -157,8 +213,8 @@ def check_complete(notebook: Notebook, root: Path) -> list[str]:
     for module in notebook.modules():
         wanted |= set(module.Parameters.model_fields)
     found = set(notebook_parameters(notebook.source(root)))
-    problems = [f"{notebook.name}: no experiment takes {name!r}" for name in found - wanted]
-    problems += [f"{notebook.name}: the notebook lacks {name!r}" for name in wanted - found]
+    problems = [f"{notebook.name}: no experiment takes {name!r}" for name in sorted(found - wanted)]
+    problems += [f"{notebook.name}: the notebook lacks {name!r}" for name in sorted(wanted - found)]
     for profile in notebook.profiles:
         try:
             resolve(notebook, profile, root)
@@ -166,6 +222,19 @@ def check_complete(notebook: Notebook, root: Path) -> list[str]:
             problems.append(f"{profile}: {error}")
     missing = set(PROFILES) - set(notebook.profiles)
     return problems + [f"{notebook.name}: no profile {name!r}" for name in sorted(missing)]
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Name the notebook in what goes wrong when it is read."""
+    try:
+        yield
+    except OSError as error:
+        raise NotebookError(f"{path.stem}: cannot read {path}: {error.strerror}") from None
+    # What nbformat raises depends on how far the file is from a notebook.
+    except (ValueError, TypeError, AttributeError, nbformat.ValidationError) as error:
+        said = str(error).partition("\n")[0]
+        raise NotebookError(f"{path.stem}: {path} is no notebook: {said[:200]}") from None
 
 
 def _hint(name: str, known: Mapping[str, Any] | list[str]) -> str:

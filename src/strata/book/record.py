@@ -6,28 +6,25 @@ import json
 import os
 import platform
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import nbformat
-import yaml
 from nbformat import NotebookNode
 
 from strata.book.data import Part, data_change, data_parts, hash_of
-from strata.book.profiles import Notebook, points
+from strata.book.profiles import Notebook, NotebookError, points
 from strata.claims import CLAIM_MIME
 from strata.report import GLUE_PREFIX, NUMBER_MIME, POINTS_MIME
 from strata.sources import imported_modules, source_files
+from strata.yaml_files import read_yaml
 
 METADATA = "strata"
 TRACKED = ("full",)
 """Profiles whose executed notebooks are tracked under ``book/executed``."""
-# libyaml takes a tenth of the time, and the claims are read for every key.
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class RecordError(ValueError):
@@ -57,13 +54,18 @@ class Record:
 def executed_folder(root: Path, profile: str) -> Path:
     """Where the executed notebooks of a profile lie."""
     if profile in TRACKED:
-        return root / "book" / "executed" / profile
+        return tracked_folder(root, profile)
     return root / "_build" / profile / "executed"
+
+
+def tracked_folder(root: Path, profile: str) -> Path:
+    """Where the tracked records of a profile lie."""
+    return root / "book" / "executed" / profile
 
 
 def reference_path(root: Path, profile: str, name: str) -> Path:
     """The tracked record that ``strata verify`` compares with."""
-    return root / "book" / "executed" / profile / f"{name}.json"
+    return tracked_folder(root, profile) / f"{name}.json"
 
 
 def load_record(path: Path) -> Record:
@@ -113,25 +115,50 @@ def key_parts(
     ------
     DataError
         `data` is not given, and a data set is not here or damaged.
+    NotebookError
+        The notebook cannot be read, or its code not be followed.
     """
-    node = nbformat.read(notebook.source(root), as_version=4)
-    code = [cell.source for cell in node.cells if cell.cell_type == "code"]
-    modules = imported_modules("\n".join(_plain_python(cell) for cell in code))
-    claims = _read_yaml(root / "book" / "claims.yml")["claims"]
-    published = _read_yaml(root / "book" / "published.yml")
+    code = code_cells(notebook.read(root))
+    claims = read_yaml(root / "book" / "claims.yml")["claims"]
+    published = read_yaml(root / "book" / "published.yml")
     if data is None:
         data = data_parts(points(notebook, parameters))
     return {
         "code": hash_of(code),
         "parameters": dict(parameters),
-        "sources": source_files(modules | {m.__name__ for m in notebook.modules()}),
+        "sources": files_behind(notebook, code),
         "data": {
             **data,
             "book/published.yml": hash_of(published.get(notebook.published or notebook.study)),
         },
-        "claims": hash_of(_criteria(claims, notebook.name)),
+        "claims": hash_of({k: v for k, v in claims.items() if v["notebook"] == notebook.name}),
         "constraints": hash_of((root / "constraints.txt").read_text(encoding="utf-8")),
     }
+
+
+def code_cells(node: NotebookNode) -> list[str]:
+    """The code of a notebook, cell by cell."""
+    return [cell.source for cell in node.cells if cell.cell_type == "code"]
+
+
+def files_behind(notebook: Notebook, code: Sequence[str]) -> dict[str, str]:
+    """The files of Strata that a notebook with this code rests on, each with a hash.
+
+    Raises
+    ------
+    NotebookError
+        The code is not Python, or imports what is not there.
+    """
+    named = {module.__name__ for module in notebook.modules()}
+    try:
+        return source_files(
+            named | imported_modules("\n".join(_plain_python(cell) for cell in code))
+        )
+    except SyntaxError as error:
+        text = f"{error.msg}: {(error.text or '').strip()}"
+        raise NotebookError(f"{notebook.name}: cannot follow its code: {text}") from None
+    except ModuleNotFoundError as error:
+        raise NotebookError(f"{notebook.name}: {error}") from None
 
 
 def key_of(parts: Mapping[str, Any]) -> str:
@@ -208,17 +235,29 @@ def machine() -> dict[str, Any]:
 
 
 def run_facts(
-    root: Path, *, seconds: float, peak_memory: int, workers: int, threads: int
+    root: Path,
+    *,
+    seconds: float,
+    peak_memory: int,
+    computed: int,
+    workers: int,
+    threads: int,
+    seeds: int,
 ) -> dict[str, Any]:
-    """Facts of one run: machine, time, memory, commit and date."""
+    """Facts of one run: machine, time, memory, threads, family of seeds, commit and date.
+
+    ``computed`` are the points that it did not find in the store.
+    """
     commit, clean = git_state(root)
     return {
         "machine": machine(),
         "device": "cpu",  # every experiment computes on the processor so far
         "seconds": round(seconds, 1),
         "peak_memory_mb": round(peak_memory / 2**20),
+        "points_computed": computed,
         "workers": workers,
         "threads_per_worker": threads,
+        "seed_family": seeds,
         "commit": commit,
         "clean": clean,
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -267,22 +306,3 @@ def _unique(payloads: Iterator[dict[str, Any]], name: str) -> list[dict[str, Any
     if twice:
         raise RecordError(f"reported twice: {', '.join(twice)}")
     return found
-
-
-def _criteria(claims: Mapping[str, Any], notebook: str) -> dict[str, Any]:
-    """The claims of a notebook; their tolerances judge other runs, not this one."""
-    return {
-        name: {
-            **claim,
-            "parts": {
-                part: {field: value for field, value in words.items() if field != "tolerance"}
-                for part, words in claim["parts"].items()
-            },
-        }
-        for name, claim in claims.items()
-        if claim["notebook"] == notebook
-    }
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    return yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)

@@ -7,17 +7,16 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
-import psutil
 
+from strata.book.files import require_writable, write_whole
 from strata.book.profiles import Notebook, resolve
 from strata.book.record import (
     METADATA,
@@ -30,14 +29,17 @@ from strata.book.record import (
     require_complete,
     run_facts,
 )
+from strata.book.scratch import scratch_folder
 from strata.book.watch import Watch, end_children, end_tree
 from strata.data.images.location import absolute_locations
-from strata.progress import follow
+from strata.progress import EventFile, follow
+from strata.runs.locks import file_locked
 from strata.sweep import worker_count
 
 SLACK = 8
 """A notebook may take this many times its expected seconds before it is stopped."""
 LEAST_LIMIT = 900
+PROGRESS = "progress.jsonl"
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,10 @@ class Setting:
         Another run store than the default.
     say : callable
         Takes a line for the user.
+    threads : int
+        Threads of a worker; sums depend on them.
+    seeds : int
+        The family that all seeds are taken from; 0 is the published one.
     """
 
     root: Path
@@ -113,18 +119,31 @@ class Setting:
     folder: Path | None = None
     store: Path | None = None
     say: Callable[[str], None] = print
+    threads: int = 1
+    seeds: int = 0
 
     @property
     def cores(self) -> int:
         """Cores of one notebook."""
         return max(1, worker_count() // self.at_once)
 
+    @property
+    def scratch(self) -> Path:
+        """Where notebooks lie while they run."""
+        return self.root / "_build" / "work"
+
+    def target(self, profile: str) -> Path:
+        """Where executed notebooks of a profile go."""
+        return self.folder or executed_folder(self.root, profile)
+
     def workers(self, profile: str) -> int:
         """Worker processes of one notebook's sweeps; 0: the notebook computes by itself.
 
         Of the smoke profile a point takes less time than the start of a worker.
         """
-        return 0 if profile == "smoke" or self.cores == 1 else self.cores
+        if profile == "smoke" or self.cores == 1:
+            return 0
+        return max(1, self.cores // self.threads)
 
     def environment(self, profile: str, progress: Path) -> dict[str, str]:
         """Environment of a notebook: its share of the cores, its store, where it reports to."""
@@ -132,6 +151,8 @@ class Setting:
             "STRATA_ROOT": str(self.root),
             "STRATA_PROGRESS": str(progress),
             "STRATA_WORKERS": str(self.workers(profile)),
+            "STRATA_THREADS": str(self.threads),
+            "STRATA_SEEDS": str(self.seeds),
             "OMP_NUM_THREADS": str(self.cores),
             "JUPYTER_PREFER_ENV_PATH": "1",
             "PYTHONHASHSEED": "0",
@@ -141,42 +162,45 @@ class Setting:
         return os.environ | absolute_locations() | extra
 
 
-def run(jobs: list[Job], setting: Setting) -> list[Outcome]:
-    """Execute notebooks; those that fail are kept aside and the others go on."""
+def require_ready(jobs: list[Job], setting: Setting) -> None:
+    """Make sure, before the first notebook runs, that what comes out can be kept.
+
+    Raises
+    ------
+    ValueError
+        A folder cannot be written, or ``STRATA_WORKERS`` is no whole number.
+    """
+    worker_count()
+    for folder in dict.fromkeys([setting.scratch, *(setting.target(job.profile) for job in jobs)]):
+        require_writable(folder)
+
+
+def run(jobs: list[Job], setting: Setting) -> Iterator[Outcome]:
+    """Execute notebooks; those that fail are kept aside and the others go on.
+
+    Yields every outcome, in the order of the jobs, once it is known: hours of work after it cannot
+    lose it.
+    """
     with ThreadPoolExecutor(max_workers=setting.at_once) as pool:
         try:
-            return list(pool.map(lambda job: _run_one(job, setting), jobs))
-        except (
-            BaseException
-        ):  # Ctrl-C: the notebooks do not hear it, they have sessions of their own
+            yield from pool.map(lambda job: _run_one(job, setting), jobs)
+        except BaseException:
+            # Ctrl-C: the notebooks do not hear it, they have sessions of their own.
             pool.shutdown(wait=False, cancel_futures=True)
             end_children()
             raise
 
 
 def _run_one(job: Job, setting: Setting) -> Outcome:
-    name = job.notebook.name
-    target = setting.folder or executed_folder(setting.root, job.profile)
-    scratch = setting.root / "_build" / "work"
     try:
-        for folder in (target, scratch):
-            folder.mkdir(parents=True, exist_ok=True)
-        _clean(scratch)
-        with tempfile.TemporaryDirectory(prefix=f"{os.getpid()}-", dir=scratch) as work:
-            return _execute(job, setting, target, Path(work))
+        with scratch_folder(setting.scratch) as work:
+            return _execute(job, setting, work)
     except OSError as error:
-        return Outcome(name, None, f"cannot write: {error}")
+        return Outcome(job.notebook.name, None, f"cannot write: {error}")
 
 
-def _clean(scratch: Path) -> None:
-    """Remove what killed commands have left."""
-    for folder in scratch.iterdir():
-        if not psutil.pid_exists(int(folder.name.partition("-")[0])):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
-    name = job.notebook.name
+def _execute(job: Job, setting: Setting, work: Path) -> Outcome:
+    name, target = job.notebook.name, setting.target(job.profile)
     output = work / f"{name}.ipynb"
     task = {
         "source": str(job.notebook.source(setting.root)),
@@ -204,8 +228,10 @@ def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
         setting.root,
         seconds=seconds,
         peak_memory=watch.peak_memory,
+        computed=sum(event.done for event in EventFile(work / PROGRESS).read() if event.over),
         workers=max(1, setting.workers(job.profile)),
-        threads=1,
+        threads=setting.threads,
+        seeds=setting.seeds,
     )
     record = replace(record, run=facts)
     _publish(record, output, target)
@@ -215,7 +241,7 @@ def _execute(job: Job, setting: Setting, target: Path, work: Path) -> Outcome:
 
 def _watch(work: Path, setting: Setting, job: Job) -> Watch:
     """Start the process of a job and follow it to its end."""
-    progress = work / "progress.jsonl"
+    progress = work / PROGRESS
     progress.touch()
     with (work / "log").open("w", encoding="utf-8") as log:
         process = subprocess.Popen(
@@ -258,27 +284,25 @@ def _accept(job: Job, output: Path) -> Record:
 
 
 def _publish(record: Record, output: Path, target: Path) -> None:
-    """Put record and notebook in place; the notebook carries the record too, and decides."""
+    """Put record and notebook in place, both of one run; the notebook carries the record too."""
     node = nbformat.read(output, as_version=4)
     node.metadata.pop("papermill", None)
     for cell in node.cells:
         cell.metadata.pop("papermill", None)
         cell.metadata.pop("execution", None)
     node.metadata[METADATA] = asdict(record)
-    nbformat.write(node, output)
-    beside = output.with_suffix(".json")
-    beside.write_text(record.dumps(), encoding="utf-8")
-    output.replace(target / output.name)
-    beside.replace(target / beside.name)
+    target.mkdir(parents=True, exist_ok=True)
+    with file_locked(target / f".{record.notebook}.lock"):
+        write_whole(target / output.name, nbformat.writes(node) + "\n")
+        write_whole(target / f"{record.notebook}.json", record.dumps())
 
 
 def _keep_failed(job: Job, setting: Setting, output: Path, text: str) -> Outcome:
     name = job.notebook.name
     folder = setting.root / "_build" / job.profile / "failed"
-    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / f"{name}.txt", text + "\n")
     if output.exists():
         shutil.move(output, folder / output.name)
-    (folder / f"{name}.txt").write_text(text + "\n", encoding="utf-8")
     setting.say(f"{name}: FAILED: {text.splitlines()[0]}")
     setting.say(f"{name}: the whole error is in {folder / f'{name}.txt'}")
     return Outcome(name, None, text)

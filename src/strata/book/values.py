@@ -15,10 +15,9 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from strata.book.record import Record
 from strata.claims import Claim, load_claims, verdict_slug
+from strata.yaml_files import read_yaml
 
 # Not within a double pair of backticks, so that a page can show how a reference is written.
 _REFERENCE = re.compile(r"(?<!`)(?<!`` )`(value|interval|published|claim)\s+([^`]+)`")
@@ -47,10 +46,9 @@ class Values:
     @classmethod
     def of(cls, root: Path, records: Mapping[str, Record]) -> Values:
         """Those of a project."""
-        text = (root / "book" / "published.yml").read_text(encoding="utf-8")
         notebooks = frozenset(path.stem for path in (root / "notebooks").glob("*.ipynb"))
         claims = load_claims(root / "book" / "claims.yml")
-        return cls(notebooks, records, claims, yaml.safe_load(text))
+        return cls(notebooks, records, claims, read_yaml(root / "book" / "published.yml"))
 
     def fill(self, page: str) -> str:
         """Put text in the place of every reference of a page.

@@ -8,15 +8,20 @@ import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from strata.book import run as runner
-from strata.book.profiles import Notebook, ParameterError, resolve
+from strata.book.files import require_writable, write_whole
+from strata.book.profiles import Notebook, NotebookError, ParameterError, resolve
 from strata.book.record import Record, RecordError, load_record, reference_path
+from strata.book.settings import named
+from strata.runs.locks import file_locked
+from strata.yaml_files import read_yaml
 
+FILE = "variations.yml"
 BASE = "quick"
 """The profile that is varied, and whose tracked records the variations are held against."""
 
@@ -61,7 +66,6 @@ class Result:
 
     base: str | None
     set: dict[str, Any]
-    key: str
     seconds: float
     date: str
     values: dict[str, dict[str, Any] | None]
@@ -73,15 +77,32 @@ def load_variations(root: Path, notebooks: Sequence[Notebook]) -> list[Variation
     Raises
     ------
     ValueError
-        If an entry has an unknown or missing field.
+        If an entry has an unknown or missing field; names the entry.
     """
-    path = root / "book" / "variations.yml"
-    entries = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    entries = _entries(root)
     return [
-        Variation(notebook=notebook.name, name=name, **entry)
+        _variation(notebook.name, name, entry)
         for notebook in notebooks
         for name, entry in entries.get(notebook.name, {}).items()
     ]
+
+
+def _entries(root: Path) -> dict[str, dict[str, Any]]:
+    """What is declared, by notebook and name."""
+    path = root / "book" / FILE
+    if not path.exists():
+        return {}
+    with named(FILE):
+        entries = dict(read_yaml(path) or {})
+    for name, entry in entries.items():
+        if not isinstance(entry, dict):
+            raise ValueError(f"{FILE}, {name}: takes variations by name, got {entry!r}")
+    return entries
+
+
+def _variation(notebook: str, name: str, entry: dict[str, Any]) -> Variation:
+    with named(f"{FILE}, {notebook}/{name}"):
+        return Variation.model_validate({**entry, "notebook": notebook, "name": name})
 
 
 def results_path(root: Path, profile: str = BASE) -> Path:
@@ -92,13 +113,20 @@ def results_path(root: Path, profile: str = BASE) -> Path:
 
 
 def load_results(path: Path) -> dict[str, Result]:
-    """Results by the id of the variation; none, if nothing was run."""
+    """Results by the id of the variation; none, if nothing was run.
+
+    Raises
+    ------
+    RecordError
+        If the file is damaged.
+    """
     if not path.exists():
         return {}
-    return {
-        name: Result(**entry)
-        for name, entry in json.loads(path.read_text(encoding="utf-8")).items()
-    }
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+        return {name: Result(**entry) for name, entry in entries.items()}
+    except (ValueError, TypeError, AttributeError) as error:
+        raise RecordError(f"the results in {path} are damaged: {error}") from error
 
 
 def watched(record: Record, name: str) -> dict[str, Any] | None:
@@ -111,14 +139,22 @@ def watched(record: Record, name: str) -> dict[str, Any] | None:
     return found and {field: found[field] for field in ("value", "low", "high")}
 
 
-def run_variations(
+class Prepared(NamedTuple):
+    """A variation, resolved and checked, and where its notebook is executed."""
+
+    variation: Variation
+    job: runner.Job
+    setting: runner.Setting
+
+
+def prepare_variations(
     variations: Sequence[Variation],
     notebooks: Sequence[Notebook],
     root: Path,
     profile: str = BASE,
     say: Callable[[str], None] = print,
-) -> list[str]:
-    """Execute variations one after the other, and keep each result as soon as it is there.
+) -> list[Prepared]:
+    """Resolve and check every variation before the first one runs.
 
     Parameters
     ----------
@@ -131,24 +167,38 @@ def run_variations(
     say : callable
         Takes a line for the user.
 
+    Raises
+    ------
+    ValueError
+        If any change is refused, results could not be kept, or those that are kept are damaged.
+    """
+    path = results_path(root, profile)
+    load_results(path)
+    require_writable(path.parent)
+    entries = {notebook.name: notebook for notebook in notebooks}
+    prepared = []
+    for variation in variations:
+        folder = root / "_build" / "variations" / profile / variation.id
+        setting = runner.Setting(root, folder=folder, say=say)
+        (job,) = runner.prepare([entries[variation.notebook]], profile, root, variation.set)
+        runner.require_ready([job], setting)
+        prepared.append(Prepared(variation, job, setting))
+    return prepared
+
+
+def run_variations(prepared: Sequence[Prepared], root: Path, profile: str = BASE) -> list[str]:
+    """Execute variations one after the other, and keep each result as soon as it is there.
+
     Returns
     -------
     list of str
         The ids of those that failed.
-
-    Raises
-    ------
-    ParameterError
-        If any change is refused; then nothing runs.
     """
-    entries = {notebook.name: notebook for notebook in notebooks}
-    jobs = [runner.prepare([entries[v.notebook]], profile, root, v.set)[0] for v in variations]
     path = results_path(root, profile)
     failed = []
-    for variation, job in zip(variations, jobs, strict=True):
-        say(variation.command)
-        folder = root / "_build" / "variations" / profile / variation.id
-        outcome = runner.run([job], runner.Setting(root, folder=folder, say=say))[0]
+    for variation, job, setting in prepared:
+        setting.say(variation.command)
+        (outcome,) = runner.run([job], setting)
         if outcome.record is None:
             failed.append(variation.id)
             continue
@@ -156,7 +206,6 @@ def run_variations(
         result = Result(
             base=base.key if base else None,
             set=variation.set,
-            key=outcome.record.key,
             seconds=outcome.record.run["seconds"],
             date=outcome.record.run["date"],
             values={name: watched(outcome.record, name) for name in variation.watch},
@@ -166,11 +215,20 @@ def run_variations(
 
 
 def variation_problems(notebooks: Sequence[Notebook], root: Path) -> list[str]:
-    """Variations that cannot be run, that watch what is not there, or whose result is stale."""
+    """Variations that cannot be run, that watch what is not there, or whose result is stale.
+
+    Parameters
+    ----------
+    notebooks, root
+        All of the book, and where the project is.
+    """
     entries = {notebook.name: notebook for notebook in notebooks}
+    problems = [
+        f"{FILE}: there is no notebook {name!r}" for name in _entries(root) if name not in entries
+    ]
     bases = {name: _base(root, name, BASE) for name in entries}
     results = load_results(results_path(root))
-    return [
+    return problems + [
         f"variation {variation.id}: {problem}"
         for variation in load_variations(root, notebooks)
         for problem in _problems(
@@ -198,6 +256,8 @@ def _problems(
 ) -> Iterator[str]:
     try:
         resolve(notebook, BASE, root, variation.set)
+    except NotebookError:
+        return  # `check_sources` says it of the notebook
     except ParameterError as error:
         yield str(error)
         return
@@ -228,8 +288,7 @@ def _base(root: Path, name: str, profile: str) -> Record | None:
 
 def _keep(path: Path, name: str, result: Result) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    kept = {key: vars(value) for key, value in load_results(path).items()} | {name: vars(result)}
-    text = json.dumps(kept, indent=1, sort_keys=True) + "\n"
-    part = path.with_suffix(".part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
+    with file_locked(path.with_name(f".{path.name}.lock")):
+        before = {key: vars(value) for key, value in load_results(path).items()}
+        kept = before | {name: vars(result)}
+        write_whole(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")

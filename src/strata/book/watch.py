@@ -6,8 +6,12 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 
 import psutil
+
+SAMPLED_EVERY = 0.5
+"""Seconds."""
 
 
 class Watch:
@@ -31,7 +35,8 @@ class Watch:
             if time.monotonic() > self._end_at:
                 self.timed_out = True
                 end_tree(self._process)
-            time.sleep(0.5)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(SAMPLED_EVERY)
 
 
 def _resident(pid: int) -> int:

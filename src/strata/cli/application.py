@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
 
 import typer
+import yaml
 
 from strata.paths import ProjectNotFoundError, project_root
+from strata.yaml_files import read_yaml
 
 app = typer.Typer(
     help="Strata: run the notebooks, build the book, and check that it reproduces.",
@@ -29,10 +31,19 @@ def select(names: list[str] | None, profile: str | None = None) -> list[Any]:
     ------
     ParameterError
         For a name that does not exist, or a profile that one of them lacks.
+    ValueError
+        If a file that says what the notebooks are is damaged; names it.
     """
     from strata.book import profiles
+    from strata.book.settings import named
+    from strata.claims import load_claims
 
-    notebooks = profiles.select(profiles.load_notebooks(project_root()), names or [])
+    root = project_root()
+    with named("claims.yml"):
+        load_claims(root / "book" / "claims.yml")
+    with named("published.yml"):
+        read_yaml(root / "book" / "published.yml")
+    notebooks = profiles.select(profiles.load_notebooks(root), names or [])
     for notebook in notebooks:
         if profile is not None and profile not in notebook.profiles:
             raise profiles.ParameterError(f"{notebook.name} has no profile {profile!r}")
@@ -58,12 +69,29 @@ def require_data(notebooks: list[Any], profile: str) -> None:
             known[need].whereabouts()
 
 
+def require_published_draw() -> None:
+    """Refuse variables that the notebooks would not hear of: their records are of one draw.
+
+    Raises
+    ------
+    ValueError
+        Threads or seeds are not those of the published results.
+    """
+    from strata.environment import seed_family, thread_count
+
+    if (thread_count(), seed_family()) != (1, 0):
+        raise ValueError(
+            "STRATA_THREADS and STRATA_SEEDS are for strata sweep and for scripts; "
+            "notebooks with other threads or seeds: strata calibrate"
+        )
+
+
 @contextmanager
 def wrong_use() -> Iterator[None]:
     """Turn an error of the user's words into one line and exit status 2."""
     try:
         yield
-    except (ValueError, ProjectNotFoundError) as error:
+    except (ValueError, yaml.YAMLError, ProjectNotFoundError) as error:
         typer.echo(f"strata: {error}", err=True)
         raise typer.Exit(2) from None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ from strata.cli.application import (
     app,
     fail,
     require_data,
+    require_published_draw,
     select,
     wrong_use,
 )
@@ -39,9 +41,12 @@ def run(
     with wrong_use():
         overrides = _overrides(set_ or [])
         notebooks = select(names)
+        require_published_draw()
         require_data(notebooks, profile)
         prepared = runner.prepare(notebooks, profile, project_root(), overrides, timeout)
-    outcomes = runner.run(prepared, runner.Setting(project_root(), jobs, say=typer.echo))
+        setting = runner.Setting(project_root(), jobs, say=typer.echo)
+        runner.require_ready(prepared, setting)
+    outcomes = runner.run(prepared, setting)
     failed = [outcome for outcome in outcomes if outcome.error]
     for outcome in failed:
         typer.echo(f"failed: {outcome.notebook}: {outcome.error.splitlines()[0]}", err=True)
@@ -54,17 +59,24 @@ def sweep(
     profile: ProfileOption = "quick",
     shard: Annotated[str, typer.Option(help="i/n: the i-th of n shares.")] = "1/1",
     workers: Annotated[
-        int | None, typer.Option("--workers", "-w", min=1, help="Processes; all cores by default.")
+        int | None,
+        typer.Option(
+            "--workers", "-w", min=0, help="Processes; all cores by default, 0 for this one alone."
+        ),
     ] = None,
 ) -> None:
     """Compute the points of a notebook into the run store, without executing the notebook."""
     from strata.book.profiles import points, resolve
+    from strata.environment import seed_family, thread_count
     from strata.store import StoreError
-    from strata.sweep import SweepError
+    from strata.sweep import SweepError, worker_count
     from strata.sweep import shard as take
     from strata.sweep import sweep as compute
 
     with wrong_use():
+        processes = worker_count() if workers is None else workers
+        for setting in (thread_count, seed_family):
+            setting()  # what is wrong with it is said here, not by every worker
         index, count = _shard(shard)
         notebook = select([name])[0]
         parameters = resolve(notebook, profile, project_root())
@@ -75,19 +87,33 @@ def sweep(
         ]
     for module, configs in shares:
         try:
-            compute(module, configs, workers=workers)
+            compute(module, configs, workers=processes)
         except (SweepError, StoreError) as error:
             fail(str(error))
         typer.echo(f"{module.__name__.rpartition('.')[2]}: {len(configs)} points are stored")
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which `1e-3` is a number, as in YAML 1.2; PyYAML knows 1.1, where it is text."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
 def _overrides(pairs: list[str]) -> dict[str, Any]:
+    from strata.book.settings import named
+
     found = {}
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not equals:
             raise ValueError(f"--set takes name=value, got {pair!r}")
-        found[name.strip()] = yaml.safe_load(value)
+        with named(f"--set {name.strip()}"):
+            found[name.strip()] = yaml.load(value, _Loader)
     return found
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 
@@ -17,9 +18,11 @@ def build(profile: ProfileOption = "quick") -> None:
     from strata.pages.build import build as build_pages
 
     with wrong_use():
+        root = project_root()
         notebooks = select([], profile)
+        _require_settings(notebooks, root)
     try:
-        pages = build_pages(notebooks, profile, project_root())
+        pages = build_pages(notebooks, profile, root)
     except BuildError as error:
         fail(str(error))
     typer.echo(f"the pages are in {pages}")
@@ -72,3 +75,18 @@ def pdf(profile: ProfileOption = "quick") -> None:
     except (OSError, PdfError) as error:
         fail(str(error))
     typer.echo(f"{count} sheets are in {folder / 'strata.pdf'}")
+
+
+def _require_settings(notebooks: list[Any], root: Path) -> None:
+    """Read what the pages are made of beside notebooks, so that what is wrong there is named."""
+    from strata.book.chapters import chapters, reading_order
+    from strata.book.variations import load_results, load_variations, results_path
+    from strata.pages.performance import performance_blocks
+    from strata.pages.scorecard import load_known
+    from strata.pages.site import load_site
+
+    for read in (load_site, load_known, performance_blocks):
+        read(root)
+    load_variations(root, notebooks)
+    load_results(results_path(root))
+    reading_order(chapters(notebooks, root))

@@ -19,6 +19,8 @@ def status() -> None:
         notebooks = select([])
     for notebook in notebooks:
         for profile in ("smoke", "quick", "full"):
+            if profile not in notebook.profiles:
+                continue
             found = status_of(notebook, profile, project_root())
             run = found.record.run if found.record else None
             facts = f"  {run['date']}, {run['seconds']:.0f} s" if run else ""
@@ -60,4 +62,5 @@ def scorecard(
             raise ValueError(f"--format takes {', '.join(FORMATS)}, got {format_!r}")
         names = [notebook.name for notebook in select([], profile)]
         records = load_records(names, executed_folder(project_root(), profile))
-    typer.echo(FORMATS[format_](rows_of(records, project_root())), nl=False)
+        rows = rows_of(records, project_root())
+    typer.echo(FORMATS[format_](rows), nl=False)

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from strata.cli.application import Names, ProfileOption, app, select, wrong_use
+from strata.cli.application import (
+    Names,
+    ProfileOption,
+    app,
+    require_data,
+    require_published_draw,
+    select,
+    wrong_use,
+)
 from strata.paths import project_root
 
 
@@ -20,11 +28,13 @@ def student(
     profile: ProfileOption = "quick",
 ) -> None:
     """Write the student edition: notebooks without solutions and results."""
+    from strata.book.files import require_writable
     from strata.pages.student import write_student_edition
 
     with wrong_use():
         notebooks = select(names, profile)
         folder = out or project_root() / "_build" / "student"
+        require_writable(folder)
         written = write_student_edition(notebooks, project_root(), folder, profile)
     for path in written:
         typer.echo(str(path))
@@ -42,12 +52,20 @@ def vary(
     ] = False,
 ) -> None:
     """Run the changes of a parameter of book/variations.yml and keep what they give."""
-    from strata.book.variations import load_results, load_variations, results_path, run_variations
+    from strata.book.variations import (
+        load_results,
+        load_variations,
+        prepare_variations,
+        results_path,
+        run_variations,
+    )
 
     with wrong_use():
         root = project_root()
         chosen = list(dict.fromkeys(name.partition("/")[0] for name in names or []))
         notebooks = select(chosen, profile)
+        require_published_draw()
+        require_data(notebooks, profile)
         variations = load_variations(root, notebooks)
         known = {v.id for v in variations} | {v.notebook for v in variations}
         if unknown := [name for name in names or [] if name not in known]:
@@ -58,7 +76,8 @@ def vary(
             for v in variations
             if (not names or v.id in names or v.notebook in names) and v.id not in done
         ]
-        failed = run_variations(wanted, notebooks, root, profile, typer.echo)
+        prepared = prepare_variations(wanted, notebooks, root, profile, typer.echo)
+    failed = run_variations(prepared, root, profile)
     for name in failed:
         typer.echo(f"failed: {name}", err=True)
     typer.echo(f"kept in {results_path(root, profile)}")
