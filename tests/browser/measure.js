@@ -73,6 +73,7 @@
 
   return {
     theme: document.documentElement.dataset.theme,
+    ground: getComputedStyle(document.body).backgroundColor,
     words: article.innerText.split(/\s+/).filter(Boolean).length,
     formulas: formulas.length,
     badFormulas: [...unset, ...wrong].map(name),

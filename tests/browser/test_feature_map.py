@@ -175,7 +175,7 @@ def test_another_value_colours_the_dots_and_the_bar(first: Locator) -> None:
     assert start[1:] == (["0.2", "0.4", "0.6", "0.8"], "K")
     first.locator("select").select_option("importance")
     steps = [SHADES[0], SHADES[16], SHADES[32], SHADES[47], SHADES[63], MISSING]
-    words = "importance, from the lowest to the highest rank (grey: none)"
+    words = "importance, from the lowest to the highest rank (gray: none)"
     assert look() == (steps, ["1", "10", "1e+02", "1e+03", "1e+04"], words)
     first.locator("select").select_option("K")
     assert look() == start

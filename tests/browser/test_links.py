@@ -77,8 +77,8 @@ def test_links_and_anchors_resolve(built_pages: Path, links: dict[str, Links]) -
                 continue
             path = unquote(target_of(name, parts.path)) if parts.path else name
             anchor = unquote(parts.fragment)
-            known = links[path].anchors if path in links else None
-            if not (built_pages / path).is_file() or (anchor and known and anchor not in known):
+            known = links[path].anchors if path in links else {anchor}
+            if not (built_pages / path).is_file() or (anchor and anchor not in known):
                 dangling.append(f"{name}: {target}")
     assert not dangling, "\n".join(dangling)
 

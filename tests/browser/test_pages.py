@@ -56,6 +56,7 @@ def looks(browser: Browser, site: str, to_look_at: list[str]) -> list[Look]:
             for theme, width in LOOKS:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+                page.emulate_media(color_scheme=theme)  # 404.html takes the system's
                 seen = page.evaluate(MEASURE)
                 taken.append(Look(name, theme, width, seen, list(troubles)))
     return taken
@@ -98,7 +99,9 @@ def test_text_is_there_and_large_enough(looks: list[Look]) -> None:
 
 
 def test_text_stands_out_from_its_ground(looks: list[Look]) -> None:
-    assert {look.theme for look in looks} == {look.seen["theme"] for look in looks}
+    grounds = {theme: {k.seen["ground"] for k in looks if k.theme == theme} for theme in THEMES}
+    assert all(grounds.values())
+    assert grounds["light"].isdisjoint(grounds["dark"])
     must_be_free_of(looks, "faint")
 
 
@@ -143,6 +146,7 @@ def test_search_finds_nothing_where_there_is_nothing(browser: Browser, site: str
 def test_the_search_field_leads_to_the_results(browser: Browser, site: str) -> None:
     with open_page(browser, site, theme="light") as (page, troubles):
         settle(page, site + "index.html")
+        page.wait_for_load_state("networkidle")  # to leave earlier would break the icon off
         page.keyboard.press("Control+k")
         page.keyboard.type("tunnel")
         page.keyboard.press("Enter")

@@ -1,6 +1,7 @@
 """What a page offers: files that run as they are, the command, links from one setting."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
@@ -71,6 +72,7 @@ def test_without_a_repository_there_are_no_launch_links_and_the_page_says_so(rec
 
 
 def test_all_launch_links_come_from_the_one_setting(record):
+    record = replace(record, run=record.run | {"commit": "0123abc"})
     links = launch_links(record, AT_HOME)
     path = f"notebooks/{NAME}.ipynb"
     assert links == {
@@ -79,6 +81,8 @@ def test_all_launch_links_come_from_the_one_setting(record):
         "Binder": "https://mybinder.org/v2/gh/some/book/a%2Fb"
         "?urlpath=lab%2Ftree%2Fnotebooks%2Fntk-depth.ipynb",
     }
+    without = replace(record, run={**record.run, "commit": None})
+    assert launch_links(without, AT_HOME)["source"].endswith(f"/some/book/blob/a/b/{path}")
     text = strip(record, AT_HOME)
     assert all(address in text for address in links.values())
     assert "not from this copy" not in text

@@ -1,5 +1,6 @@
 """The page on scale: every point once, hours from rates, and what a hundred nodes would do."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,12 +9,13 @@ from strata.book.jobs import PROFILE_CORES
 from strata.book.operations import with_needs
 from strata.book.profiles import load_notebooks, points, resolve
 from strata.book.record import executed_folder, load_records
+from strata.pages import scale
 from strata.pages.scale import (
     BLOCKS,
-    Chapter,
+    Cost,
     Estimate,
     Node,
-    chapters,
+    costs,
     estimates,
     makespan,
     scale_blocks,
@@ -29,32 +31,39 @@ def notebooks(names):
     return [NOTEBOOKS[name] for name in names]
 
 
+def lasting(notebook, seconds):
+    """The notebook with another expectation of how long its paper profile takes."""
+    paper = notebook.profiles["paper"].model_copy(update={"seconds": seconds})
+    return notebook.model_copy(update={"profiles": notebook.profiles | {"paper": paper}})
+
+
 @pytest.mark.parametrize("names", [STUDY_C, STUDY_B])
 def test_every_point_counts_once_however_many_nodes_share_them(names):
     whole, seen = 0, set()
     for notebook in notebooks(names):
         for module, configs in points(notebook, resolve(notebook, "paper", ROOT)):
             whole += len(with_needs(module, configs, seen))
-    one, many = (chapters(notebooks(names), "paper", ROOT, nodes, 1) for nodes in (1, 100))
+    long = [lasting(notebook, 1e6) for notebook in notebooks(names)]
+    one, many = (costs(long, "paper", ROOT, nodes, 1) for nodes in (1, 100))
     for found in (one, many):
-        assert sum(chapter.points for chapter in found) == whole
-    assert [len(chapter.shards) for chapter in one] == [1] * len(names)
-    assert all(len(chapter.shards) > 1 for chapter in many)
+        assert sum(cost.points for cost in found) == whole
+    assert [len(cost.shards) for cost in one] == [1] * len(names)
+    assert all(len(cost.shards) > 1 for cost in many)
     for alone, shared in zip(one, many, strict=True):
         assert shared.work == pytest.approx(alone.work)
         assert (shared.longest, shared.kept) == (alone.longest, pytest.approx(alone.kept))
 
 
 def test_what_an_earlier_chapter_computes_is_not_counted_again():
-    alone = chapters(notebooks(STUDY_B[1:]), "paper", ROOT)[0]
-    after = chapters(notebooks(STUDY_B), "paper", ROOT)[1]
+    alone = costs(notebooks(STUDY_B[1:]), "paper", ROOT)[0]
+    after = costs(notebooks(STUDY_B), "paper", ROOT)[1]
     assert after.points < alone.points
     assert after.work < alone.work
 
 
 def test_hours_follow_from_the_measured_rate():
-    chapter = Chapter("one", ((3600.0, 1800.0), (1800.0,)), kept=0, held=0, uncounted=0)
-    estimate = Estimate(chapter, measured_work=100.0, measured_seconds=50.0)
+    cost = Cost("one", ((3600.0, 1800.0), (1800.0,)), kept=0, held=0, uncounted=0)
+    estimate = Estimate(cost, measured_work=100.0, measured_seconds=50.0)
     assert estimate.rate == 2
     assert estimate.core_hours == 1
     assert estimate.longest_hours == 0.5
@@ -77,6 +86,23 @@ def test_the_tables_have_a_row_a_chapter_with_a_published_run():
         assert name in found["scale-rates"]
     assert "nan" not in "".join(found.values())
     assert "16 cores" in found["scale-nodes"]
+    assert "Left out" not in "".join(found.values())
+
+
+def test_a_run_that_read_its_points_gives_no_rate(monkeypatch):
+    """Half a minute of reading would make the paper's profile ten times as fast."""
+    load = scale.load_records
+
+    def reread(*where):
+        records = load(*where)
+        old = records["ntk-depth"]
+        read = old.run | {"seconds": old.run["seconds"] / 10, "points_computed": 0}
+        return records | {"ntk-depth": replace(old, run=read)}
+
+    monkeypatch.setattr(scale, "load_records", reread)
+    for table in scale_blocks(notebooks(STUDY_C), ROOT).values():
+        assert "ntk-depth.ipynb" not in table
+        assert "Left out: ntk-depth." in table
 
 
 def test_the_seconds_of_the_paper_profile_are_those_of_the_page():

@@ -265,6 +265,7 @@ def test_what_is_ours_is_a_claim_and_says_so():
 
 def test_the_published_scorecard_is_whole():
     records = load_records(load_notebooks(ROOT), executed_folder(ROOT, "full"))
+    assert set(records) == set(load_notebooks(ROOT))
     rows = scorecard(records, ROOT)
     assert len(rows) == len(load_claims(ROOT / "book" / "claims.yml")) + len(
         load_known(ROOT).untested

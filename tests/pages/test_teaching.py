@@ -129,7 +129,8 @@ def test_the_time_stands_in_the_box_of_goals_and_nowhere_else():
         cell.source for cell, old in zip(node.cells, words, strict=True) if cell.source != old
     ]
     assert len(changed) == 1
-    assert changed[0].endswith("`full` 7 min.\n:::")
+    full = duration(notebook.profiles["full"].seconds)
+    assert changed[0].endswith(f"`full` {full}.\n:::")
 
 
 def chapter(name: str, *requires: str, title: str = "A chapter") -> Chapter:
@@ -177,6 +178,7 @@ def test_a_path_lists_the_chapters_of_its_own_section_once():
     )
     tables = path_tables(page, CHAPTERS, list(NOTEBOOKS.values()))
     assert tables["path-one"].count("notebooks/") == 1
-    assert "| 50 s |" in tables["path-one"]
+    quick = duration(NOTEBOOKS["ntk-depth"].profiles["quick"].seconds)
+    assert f"| {quick} |" in tables["path-one"]
     assert "core-spurious" in tables["path-two"]
     assert "ntk-depth" not in tables["path-two"]

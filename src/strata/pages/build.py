@@ -20,6 +20,7 @@ from strata.pages.header import (
     status_table,
     with_present_words,
 )
+from strata.pages.luck import luck_table
 from strata.pages.offers import add_offers
 from strata.pages.performance import performance_blocks
 from strata.pages.scale import scale_blocks
@@ -108,6 +109,7 @@ def _stage(
     add_student_edition(notebooks, root, stage / "book")
     blocks = {
         "status": status_table(statuses),
+        "luck": luck_table(notebooks, root),
         "scorecard": scorecard_page(rows),
         "scorecard-counts": counts_table(rows),
         **performance_blocks(root),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from nbformat import NotebookNode, v4
@@ -34,10 +34,14 @@ def with_present_words(executed: NotebookNode, source: NotebookNode) -> Notebook
     """The executed code cells between the words of the source, as it stands now.
 
     Words do not enter a key, so that a better sentence costs no run; pages show it all the same.
-    That holds for captions too, which stand in the metadata of code cells.
+    That holds for captions too, which stand in the metadata of code cells. An id does not enter a
+    key either: a cell that has a new one is found by its place.
     """
-    done = {cell.id: cell for cell in executed.cells if cell.cell_type == "code"}
     injected = [c for c in executed.cells if "injected-parameters" in c.metadata.get("tags", [])]
+    ran = [c for c in executed.cells if c.cell_type == "code" and c not in injected]
+    code = [cell for cell in source.cells if cell.cell_type == "code"]
+    at_place = zip(code, ran, strict=True) if len(code) == len(ran) else ()
+    done = {cell.id: old for cell, old in at_place} | {cell.id: cell for cell in ran}
     cells = []
     for cell in source.cells:
         cells.append(done.get(cell.id, cell))
@@ -48,6 +52,12 @@ def with_present_words(executed: NotebookNode, source: NotebookNode) -> Notebook
     return executed
 
 
+def _computed(run: Mapping[str, Any]) -> str:
+    """What the seconds went into; records from before this was counted do not say."""
+    number = run.get("points_computed")
+    return "" if number is None else f" for {number:,} points that the store did not have"
+
+
 def header(record: Record, status: Status) -> str:
     """The header of an executed chapter as HTML."""
     run = record.run
@@ -56,7 +66,7 @@ def header(record: Record, status: Status) -> str:
     facts = {
         "ran on": f"{machine['cpu']}, {machine['cores']} cores, {machine['system']}",
         "device": f"{run['device']}, {_at_work(run['workers'])}",
-        "took": f"{run['seconds']:.0f} s, {run['peak_memory_mb']} MB at its peak",
+        "took": f"{run['seconds']:.0f} s{_computed(run)}, {run['peak_memory_mb']} MB at its peak",
         "with": f"Python {machine['python']}, torch {machine['torch']}, numpy {machine['numpy']}",
         "commit": commit + {True: "", False: " and uncommitted changes", None: ""}[run["clean"]],
         "date": run["date"],

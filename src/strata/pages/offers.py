@@ -97,10 +97,11 @@ def launch_links(record: Record, site: Site) -> dict[str, str]:
         return {}
     path = f"notebooks/{record.notebook}.ipynb"
     branch = quote(site.branch)
-    commit = record.run.get("commit") or branch
+    commit = record.run.get("commit")
+    source = "source at this commit" if commit else "source"
     lab = urlencode({"urlpath": f"lab/tree/{path}"})
     return {
-        "source at this commit": f"https://github.com/{site.repository}/blob/{commit}/{path}",
+        source: f"https://github.com/{site.repository}/blob/{commit or branch}/{path}",
         "Colab": f"https://colab.research.google.com/github/{site.repository}/blob/{branch}/{path}",
         "Binder": f"https://mybinder.org/v2/gh/{site.repository}/{quote(branch, safe='')}?{lab}",
     }

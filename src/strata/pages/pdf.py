@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-import yaml
-
 from strata.pages.chromium import OFFLINE, SETTLED, find
 from strata.pages.serve import serve
+from strata.yaml_files import read_yaml
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -57,7 +56,7 @@ class Printed:
 
 def contents(toc: Path) -> Iterator[tuple[str, str]]:
     """Part and page, in the order of ``_toc.yml``; without the reference of the code."""
-    found = yaml.safe_load(toc.read_text(encoding="utf-8"))
+    found = read_yaml(toc)
     yield "", found["root"]
     for part in found["parts"]:
         for entry in part["chapters"]:

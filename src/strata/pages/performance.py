@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from strata.book.files import write_whole
+from strata.book.settings import named
+from strata.yaml_files import read_yaml
 
 MEASURED = Path("book") / "executed" / "benchmarks.json"
 """What ``make benchmarks`` writes."""
@@ -102,17 +105,21 @@ class Measured(BaseModel):
 
     @classmethod
     def read(cls, path: Path) -> Measured | None:
-        """Read what `write` wrote; None if there is no such file."""
+        """Read what `write` wrote; None if there is no such file.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged; names the file.
+        """
         if not path.exists():
             return None
-        return cls.model_validate_json(path.read_text(encoding="utf-8"))
+        with named(path.name):
+            return cls.model_validate_json(path.read_text(encoding="utf-8"))
 
     def write(self, path: Path) -> None:
         """Write everything, or in case of an error nothing."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{path.name}.tmp")
-        temporary.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        temporary.replace(path)
+        write_whole(path, self.model_dump_json(indent=2) + "\n")
 
     def share(self, name: str) -> float | None:
         """Share of the machine's peak that our way reaches; None if either is not known."""
@@ -124,9 +131,16 @@ class Measured(BaseModel):
 
 
 def load_benchmarks(root: Path) -> dict[str, Benchmark]:
-    """The benchmarks that the page is to show, by name."""
-    text = (root / "book" / "benchmarks.yml").read_text(encoding="utf-8")
-    return {name: Benchmark(**entry) for name, entry in yaml.safe_load(text).items()}
+    """The benchmarks that the page is to show, by name.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, or a field is unknown or missing; names the file.
+    """
+    with named("benchmarks.yml"):
+        entries = read_yaml(root / "book" / "benchmarks.yml")
+        return {name: Benchmark(**entry) for name, entry in entries.items()}
 
 
 def performance_blocks(root: Path) -> dict[str, str]:

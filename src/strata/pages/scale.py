@@ -24,6 +24,11 @@ from strata.experiments.feature_costs import requirements
 from strata.sweep import shard
 
 NODES, THREADS = 100, 16
+LEAST_COMPUTED = 0.25
+"""Share of its points that a run must have computed, and not read, to say how fast it computes.
+
+Not 1: a chapter may ask for points that it declares no sooner than the one after it does.
+"""
 BLOCKS = ("scale-chapters", "scale-rates", "scale-nodes")
 """Of the page: what to compute, at which rates, and what it comes to."""
 _HOUR = 3600.0
@@ -59,7 +64,7 @@ KINDS = (
 
 
 @dataclass(frozen=True)
-class Chapter:
+class Cost:
     """What a chapter adds to a profile.
 
     Attributes
@@ -96,13 +101,13 @@ class Chapter:
         return max((point for one in self.shards for point in one), default=0.0)
 
 
-def chapters(
+def costs(
     notebooks: Sequence[Notebook],
     profile: str,
     root: Path,
     nodes: int = NODES,
     threads: int = THREADS,
-) -> list[Chapter]:
+) -> list[Cost]:
     """Count every chapter of a profile, without data and without computing anything.
 
     Parameters
@@ -115,14 +120,14 @@ def chapters(
     seen: set[tuple[str, Any]] = set()
     numbers = [shard_count(notebook, profile, root, nodes, threads) for notebook in notebooks]
     return [
-        _chapter(notebook, profile, root, number, seen)
+        _cost(notebook, profile, root, number, seen)
         for notebook, number in zip(notebooks, numbers, strict=True)
     ]
 
 
-def _chapter(
+def _cost(
     notebook: Notebook, profile: str, root: Path, number: int, seen: set[tuple[str, Any]]
-) -> Chapter:
+) -> Cost:
     parameters = resolve(notebook, profile, root)
     jobs: list[list[float]] = [[] for _ in range(number)]
     kept, held, uncounted = 0.0, 0.0, 0
@@ -137,7 +142,7 @@ def _chapter(
                 uncounted += work is None
                 kept += size or 0.0
                 held = max(held, held_bytes(*point))
-    return Chapter(notebook.name, tuple(map(tuple, jobs)), kept, held, uncounted)
+    return Cost(notebook.name, tuple(map(tuple, jobs)), kept, held, uncounted)
 
 
 def _of_features(
@@ -157,9 +162,9 @@ def _of_features(
 class Estimate:
     """What a chapter of a profile takes, by the rate that its published run has kept up."""
 
-    chapter: Chapter
+    cost: Cost
     measured_work: float
-    """Multiply-adds of the published run, counted in the same way."""
+    """Multiply-adds of the published run, counted in the same way; 0 if it read its points."""
     measured_seconds: float
     """Of its cores together."""
 
@@ -171,19 +176,19 @@ class Estimate:
     @property
     def core_hours(self) -> float:
         """On one core."""
-        return self.chapter.work / self.rate / _HOUR
+        return self.cost.work / self.rate / _HOUR
 
     @property
     def longest_hours(self) -> float:
         """Of the largest point, which one core computes."""
-        return self.chapter.longest / self.rate / _HOUR
+        return self.cost.longest / self.rate / _HOUR
 
     def job_hours(self, node: Node) -> list[float]:
         """Hours of each job on a node: that of its largest point at the least."""
         rate = (node.rate or self.rate) * _HOUR
         return [
             max(sum(points) / node.workers, max(points, default=0.0)) / rate
-            for points in self.chapter.shards
+            for points in self.cost.shards
         ]
 
 
@@ -200,12 +205,18 @@ def estimates(
     notebooks: Sequence[Notebook], records: Mapping[str, Record], root: Path
 ) -> list[Estimate]:
     """Scale the ``paper`` profile by the records of ``full``, one for each notebook."""
-    wanted, known = (chapters(notebooks, profile, root) for profile in ("paper", "full"))
+    wanted, known = (costs(notebooks, profile, root) for profile in ("paper", "full"))
     runs = [records[notebook.name].run for notebook in notebooks]
     return [
-        Estimate(chapter, before.work, run["seconds"] * run["workers"])
-        for chapter, before, run in zip(wanted, known, runs, strict=True)
+        Estimate(cost, _work(before, run), run["seconds"] * run["workers"])
+        for cost, before, run in zip(wanted, known, runs, strict=True)
     ]
+
+
+def _work(cost: Cost, run: Mapping[str, Any]) -> float:
+    """What a run has computed; one of before this was counted began with an empty store."""
+    computed = run.get("points_computed", cost.points)
+    return cost.work if computed >= LEAST_COMPUTED * cost.points else 0.0
 
 
 def scale_blocks(notebooks: Sequence[Notebook], root: Path) -> dict[str, str]:
@@ -215,9 +226,23 @@ def scale_blocks(notebooks: Sequence[Notebook], root: Path) -> dict[str, str]:
     counted = [notebook for notebook in counted if notebook.name in records]
     if not counted:
         return dict.fromkeys(BLOCKS, "No chapter has a published run to scale.")
-    found = estimates(counted, records, root)
+    every = estimates(counted, records, root)
+    counted = [one for one, estimate in zip(counted, every, strict=True) if estimate.measured_work]
+    found = [estimate for estimate in every if estimate.measured_work]
+    without = [estimate.cost.name for estimate in every if not estimate.measured_work]
+    if not found:
+        return dict.fromkeys(BLOCKS, _without_rate(without))
     tables = (_chapter_table(found, counted), _rate_table(found), _node_table(found, counted))
+    if without:
+        tables = tuple(f"{table}\n\n{_without_rate(without)}" for table in tables)
     return dict(zip(BLOCKS, tables, strict=True))
+
+
+def _without_rate(names: Sequence[str]) -> str:
+    return (
+        f"Left out: {', '.join(names)}. The published run computed nothing that is counted, or "
+        "read its points from the store, so that it gives no rate."
+    )
 
 
 def _chapter_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> str:
@@ -228,16 +253,16 @@ def _chapter_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> 
         "| --- | --- " + "| ---: " * 8 + "|",
     ]
     for estimate in found:
-        chapter = estimate.chapter
+        cost = estimate.cost
         lines.append(
-            f"| [](../notebooks/{chapter.name}.ipynb)"
-            f" | {', '.join(needs[chapter.name]) or 'nothing'}"
-            f" | {len(chapter.shards) + 1} | {chapter.points:,} | {chapter.uncounted:,}"
-            f" | {chapter.work:.1e} | {_number(estimate.core_hours)}"
-            f" | {_number(estimate.longest_hours)} | {_number(chapter.kept / _GIGA) or 'small'}"
-            f" | {_number(chapter.held / _GIGA) or 'small'} |"
+            f"| [](../notebooks/{cost.name}.ipynb)"
+            f" | {', '.join(needs[cost.name]) or 'nothing'}"
+            f" | {len(cost.shards) + 1} | {cost.points:,} | {cost.uncounted:,}"
+            f" | {cost.work:.1e} | {_number(estimate.core_hours)}"
+            f" | {_number(estimate.longest_hours)} | {_number(cost.kept / _GIGA) or 'small'}"
+            f" | {_number(cost.held / _GIGA) or 'small'} |"
         )
-    whole = [estimate.chapter for estimate in found]
+    whole = [estimate.cost for estimate in found]
     lines.append(
         f"| all, and the pages | | {sum(len(c.shards) + 1 for c in whole) + 1}"
         f" | {sum(c.points for c in whole):,} | {sum(c.uncounted for c in whole):,}"
@@ -255,7 +280,7 @@ def _rate_table(found: Sequence[Estimate]) -> str:
         "| --- " + "| ---: " * 3 + "|",
     ]
     lines += [
-        f"| {estimate.chapter.name} | {estimate.measured_work:.1e} "
+        f"| {estimate.cost.name} | {estimate.measured_work:.1e} "
         f"| {estimate.measured_seconds:,.0f} | {estimate.rate / _GIGA:.1f} |"
         for estimate in found
     ]
@@ -271,7 +296,7 @@ def _node_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> str
     for node in KINDS:
         for what, some in (("all", found), ("all but study A", others)):
             hours = [job for estimate in some for job in estimate.job_hours(node)]
-            points = (e.chapter.longest / (node.rate or e.rate) for e in some)
+            points = (e.cost.longest / (node.rate or e.rate) for e in some)
             longest = max(points, default=0.0) / _HOUR
             lines.append(
                 f"| {node.name} | {what} | {_number(sum(hours))} "

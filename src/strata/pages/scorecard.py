@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import nbformat
-import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
+from strata.book.judged import judged_claims
 from strata.book.record import Record
+from strata.book.settings import named
 from strata.claims import Claim, load_claims
+from strata.yaml_files import read_yaml
 
 STUDIES = ("A", "B", "C", "D")
 VERDICTS = (
@@ -27,8 +29,6 @@ VERDICTS = (
     "not tested",
 )
 """In the order in which tables name them; the first four are those of a record."""
-
-_JUDGED = re.compile(r'\bjudge\(\s*"(\w+)"')
 
 
 class Statistic(BaseModel):
@@ -99,9 +99,15 @@ class Known(BaseModel):
 
 
 def load_known(root: Path) -> Known:
-    """Read ``book/scorecard.yml``."""
-    text = (root / "book" / "scorecard.yml").read_text(encoding="utf-8")
-    return Known(**yaml.safe_load(text))
+    """Read ``book/scorecard.yml``.
+
+    Raises
+    ------
+    ValueError
+        If it is damaged, or a field is unknown or missing; names the file.
+    """
+    with named("scorecard.yml"):
+        return Known(**read_yaml(root / "book" / "scorecard.yml"))
 
 
 def scorecard(records: Mapping[str, Record], root: Path) -> list[Row]:
@@ -238,7 +244,7 @@ def _figures(root: Path, notebook: str) -> dict[str, str]:
         if name := cell.metadata.get("mystnb", {}).get("figure", {}).get("name"):
             found |= dict.fromkeys(waiting, name)
             waiting, figure = [], name
-        for claim in _JUDGED.findall(cell.source):
+        for claim in judged_claims(cell):
             if figure:
                 found[claim] = figure
             else:

@@ -7,8 +7,10 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 from xml.sax.saxutils import escape
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field
+
+from strata.book.settings import named
+from strata.yaml_files import read_yaml
 
 SETTING = Path("book") / "site.yml"
 NOT_PAGES = ("404.html", "genindex.html", "search.html", "_modules/", "_static/")
@@ -48,9 +50,10 @@ def load_site(root: Path) -> Site:
     Raises
     ------
     ValueError
-        If a value is not of the form that the comments beside it say.
+        If a value is not of the form that the comments beside it say; names the file.
     """
-    return Site.model_validate(yaml.safe_load((root / SETTING).read_text(encoding="utf-8")))
+    with named("site.yml"):
+        return Site.model_validate(read_yaml(root / SETTING))
 
 
 def address_pages(pages: Path, site: Site) -> None:

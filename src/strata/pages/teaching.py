@@ -7,7 +7,7 @@ from pathlib import Path
 
 from strata.book.chapters import Chapter, chapters
 from strata.book.profiles import Notebook
-from strata.book.record import load_records
+from strata.book.record import load_records, tracked_folder
 from strata.pages.chapter_map import chapter_map
 from strata.pages.chapter_tables import chapter_table, path_tables
 from strata.pages.student import ARCHIVE, write_student_edition
@@ -21,8 +21,7 @@ def teaching_blocks(notebooks: Sequence[Notebook], root: Path) -> dict[str, str]
     found = chapters(notebooks, root)
     names = list(found)
     records = {
-        profile: load_records(names, root / "book" / "executed" / profile)
-        for profile in ("quick", "full")
+        profile: load_records(names, tracked_folder(root, profile)) for profile in ("quick", "full")
     }
     page = (root / "book" / "teaching.md").read_text(encoding="utf-8")
     return {

@@ -9,7 +9,7 @@ from typing import Any
 
 from strata.book.chapters import Chapter, duration
 from strata.book.profiles import Notebook
-from strata.book.record import load_records
+from strata.book.record import load_records, tracked_folder
 from strata.book.variations import (
     BASE,
     Result,
@@ -28,7 +28,7 @@ def variation_blocks(
 ) -> str:
     """All variations, chapter by chapter: command, question, numbers, and what we expect."""
     results = load_results(results_path(root))
-    records = load_records([n.name for n in notebooks], root / "book" / "executed" / BASE)
+    records = load_records([n.name for n in notebooks], tracked_folder(root, BASE))
     parts = []
     for name, variations in groupby(load_variations(root, notebooks), lambda v: v.notebook):
         parts.append(f"## {found[name].title}\n\n[To the chapter](../notebooks/{name}.ipynb)")
