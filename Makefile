@@ -13,17 +13,19 @@ book: $(READY) ## set up, run the quick profile, build the pages, say where they
 	$(BIN)/strata build --profile quick
 
 test: $(READY) browser lint ## set up, lint, unit tests, smoke notebooks, book build, browser test
-	$(BIN)/pytest -m benchmark tests/benchmarks
+	mkdir -p _build
+	$(BIN)/strata check --profile full > _build/check.txt & \
+	$(BIN)/pytest -m benchmark tests/benchmarks; fast=$$?; \
+	wait $$!; fresh=$$?; cat _build/check.txt; test $$fast = 0 && exit $$fresh
 	$(BIN)/pytest -m "not benchmark" --numprocesses 2
-	$(BIN)/strata check --profile full
 
 setup: $(READY) ## make .venv with the tested versions
 
-$(READY): pyproject.toml constraints.txt constraints-data.txt constraints-tools.txt
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Strata needs Python 3.11 or later")'
+$(READY): pyproject.toml $(wildcard constraints*.txt)
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and "Strata needs Python 3.11 to 3.13")'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "installing the tested versions: some minutes, two gigabytes"
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --constraint constraints-data.txt --constraint constraints-tools.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,cluster]'
 	touch $@
 
 lint: $(READY)

@@ -19,7 +19,17 @@ NOTEBOOKS = load_notebooks(ROOT)
 BUILD = Path("_build") / PROFILE
 EXECUTED = executed_folder(ROOT, PROFILE).relative_to(ROOT)
 SHARD = str(BUILD / "shards" / "{name}" / "{i}-of-{n}")
-STRATA = str(Path(sys.executable).with_name("strata"))
+STRATA = "strata" if "image" in config else str(Path(sys.executable).with_name("strata"))
+PAGES = (
+    "_config.yml",
+    "_toc.yml",
+    "notebooks/*.ipynb",
+    "book/*.*",
+    "book/_*/**/*.*",
+    "book/api/*.md",
+    "book/executed/**/*.json",
+    "src/strata/**/*.py",
+)
 
 
 @cache
@@ -62,6 +72,7 @@ localrules:
 rule pages:
     input:
         expand(str(EXECUTED / "{name}.ipynb"), name=NOTEBOOKS),
+        [sorted(map(str, Path().glob(words))) for words in PAGES],
     output:
         str(BUILD / "html" / "index.html"),
     log:
@@ -70,7 +81,7 @@ rule pages:
         strata=STRATA,
         profile=PROFILE,
     shell:
-        "{params.strata} build --profile {params.profile} > {log} 2>&1"
+        "{params.strata:q} build --profile {params.profile} > {log} 2>&1"
 
 
 rule notebooks:
@@ -87,8 +98,9 @@ rule notebook:
     input:
         shards,
     output:
-        str(EXECUTED / "{name}.ipynb"),
-        str(EXECUTED / "{name}.json"),
+        # A job that fails leaves the last results where they are.
+        update(str(EXECUTED / "{name}.ipynb")),
+        update(str(EXECUTED / "{name}.json")),
     log:
         str(BUILD / "logs" / "{name}.txt"),
     params:
@@ -100,7 +112,7 @@ rule notebook:
         mem_mb=of_notebook("memory_mb"),
         runtime=of_notebook("notebook_minutes"),
     shell:
-        "STRATA_WORKERS={threads} {params.strata} run {wildcards.name} --profile {params.profile}"
+        "STRATA_WORKERS={threads} {params.strata:q} run {wildcards.name} --profile {params.profile}"
         " > {log} 2>&1"
 
 
@@ -113,10 +125,12 @@ rule shard:
         strata=STRATA,
         profile=PROFILE,
         key=of_notebook("key"),
+        # One core: in the process itself.
+        workers=lambda wildcards, threads: threads if threads > 1 else 0,
     threads: of_notebook("threads")
     resources:
         mem_mb=of_notebook("memory_mb"),
         runtime=of_notebook("shard_minutes"),
     shell:
-        "{params.strata} sweep {wildcards.name} --shard {wildcards.i}/{wildcards.n}"
-        " --profile {params.profile} --workers {threads} > {log} 2>&1"
+        "{params.strata:q} sweep {wildcards.name} --shard {wildcards.i}/{wildcards.n}"
+        " --profile {params.profile} --workers {params.workers} > {log} 2>&1"

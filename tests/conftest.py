@@ -25,6 +25,7 @@ from strata.claims import load_claims
 from strata.cli import app
 from strata.runs.point import Point
 from strata.store import Store
+from strata.yaml_files import read_yaml
 
 ROOT = Path(__file__).parents[1]
 HELPERS = Path(__file__).parent / "helpers"
@@ -34,6 +35,13 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 Strata = Callable[..., subprocess.CompletedProcess[str]]
 PAGES = ("tests/browser/test_links.py", "tests/browser/test_pages.py")
 """Tests that look at every page of the book."""
+OF_CHAPTERS = ("profiles", "claims", "variations")
+"""Files of the book with entries of all chapters."""
+COMPUTED = tuple(
+    f"tests/{folder}/"
+    for folder in ("atlas", "data", "experiments", "measures", "nets", "training")
+)
+"""Tests whose files compute something once for all their tests."""
 
 
 def strata_command(root: Path, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -51,24 +59,36 @@ def strata_command(root: Path, *words: str, **options: object) -> subprocess.Com
     )
 
 
-class OneForThePages(LoadScopeScheduling):
-    """Gives all that look at the pages to one process, so that they are looked at once.
+class OnceEach(LoadScopeScheduling):
+    """Gives to one process what rests on the same work: all looks at the pages, a file's nets.
 
-    xdist has groups for that, which pytest 9.2 does not let it see. The largest group goes first.
+    xdist has groups for that, which pytest 9.2 does not let it see.
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "pages" if nodeid.startswith(PAGES) else nodeid
+        if nodeid.startswith(PAGES):
+            return "pages"
+        return nodeid.partition("::")[0] if nodeid.startswith(COMPUTED) else nodeid
 
 
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneForThePages:
-    """Use it, whatever the command line says."""
-    return OneForThePages(config, log)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OnceEach:
+    """Use it, whatever the command line says, in the order of the items."""
+    config.option.loadscopereorder = False
+    return OnceEach(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let others that need the smoke project come last, so that none waits for its execution."""
-    items.sort(key=lambda item: "smoke_project" in item.fixturenames)
+    """Let the pages come first, which take longest, and others that need the smoke project last.
+
+    Then nobody waits for its execution.
+    """
+
+    def turn(item: pytest.Item) -> int:
+        if item.nodeid.startswith(PAGES):
+            return 0
+        return 2 if {"smoke_project", "built_pages"} & {*item.fixturenames} else 1
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -131,8 +151,11 @@ def once(said: Path, work: Callable[[], subprocess.CompletedProcess[str]]) -> No
     with said.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not said.exists():
-            done = work()
-            said.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
+            try:
+                done = work()
+                said.write_text(f"{done.returncode}\n{done.stdout}{done.stderr}")
+            except (OSError, subprocess.SubprocessError) as error:
+                said.write_text(f"failed: {error}")
     assert said.read_text().startswith("0\n"), said.read_text()
 
 
@@ -171,12 +194,15 @@ def smoked(smoke_project: Path, tmp_path: Path) -> Path:
         copy = root / path.relative_to(smoke_project)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(path, copy)
-    profiles, claims = root / "book" / "profiles.yml", root / "book" / "claims.yml"
-    entry = yaml.safe_load(profiles.read_text())["notebooks"][name]
-    profiles.write_text(yaml.safe_dump({"notebooks": {name: entry}}))
-    judged = yaml.safe_load(claims.read_text())["claims"].items()
-    kept = {claim: words for claim, words in judged if words["notebook"] == name}
-    claims.write_text(yaml.safe_dump({"claims": kept}))
+    given = {file: read_yaml(smoke_project / "book" / f"{file}.yml") for file in OF_CHAPTERS}
+    judged = given["claims"]["claims"].items()
+    kept = {
+        "profiles": {"notebooks": {name: given["profiles"]["notebooks"][name]}},
+        "claims": {"claims": {c: words for c, words in judged if words["notebook"] == name}},
+        "variations": {name: given["variations"][name]},
+    }
+    for file, entries in kept.items():
+        (root / "book" / f"{file}.yml").write_text(yaml.safe_dump(entries))
     return root
 
 

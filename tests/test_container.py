@@ -22,7 +22,7 @@ def steps(kind: str) -> list[str]:
 
 def copied() -> list[Path]:
     """Files and folders that come into the image."""
-    sources = [word for rest in steps("COPY") for word in rest.split()[:-1]]
+    sources = [word for rest in steps("COPY") for word in rest.split()[:-1] if word[:2] != "--"]
     found = {word: list(ROOT.glob(word)) for word in sources}
     assert all(found.values()), found
     return [path for paths in found.values() for path in paths]
@@ -53,6 +53,7 @@ def test_it_installs_the_pinned_versions_and_what_it_needs_is_copied_first():
 def test_everything_that_the_commands_read_comes_along_and_nothing_else():
     names = {path.name for path in copied()}
     read = {"_config.yml", "_toc.yml", "book", "notebooks", "src", "Snakefile", "profiles"}
+    read |= {*PROJECT["license-files"]}
     assert read <= names
     ignored = (ROOT / ".dockerignore").read_text().split("\n")
     assert names.isdisjoint(ignored)

@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -14,12 +15,13 @@ from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-CONSTRAINTS = ("constraints.txt", "constraints-data.txt", "constraints-tools.txt")
-DIRECT = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["dev"]]
+EXTRAS = PROJECT["optional-dependencies"]
+DIRECT = [*PROJECT["dependencies"], *EXTRAS["dev"], *EXTRAS["cluster"]]
+CONSTRAINTS = ROOT / "constraints.txt"
 PINS = {
     canonicalize_name(name): version
-    for file in CONSTRAINTS
-    for name, version in (line.split("==") for line in (ROOT / file).read_text().splitlines())
+    for file in sorted(ROOT.glob("constraints*.txt"))
+    for name, version in re.findall(r"^([\w.-]+)==(.+)$", file.read_text(), re.MULTILINE)
 }
 STRATA = ROOT / "src" / "strata"
 
@@ -32,13 +34,40 @@ def test_a_direct_dependency_has_a_floor_a_ceiling_and_a_tested_version_between(
     assert need.specifier.contains(PINS[canonicalize_name(need.name)])
 
 
+def test_what_the_package_imports_is_a_direct_dependency():
+    imported = set()
+    for path in STRATA.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                imported.add(node.module.partition(".")[0])
+    brought_by = packages_distributions()
+    direct = {canonicalize_name(Requirement(text).name) for text in PROJECT["dependencies"]}
+    others = imported - set(sys.stdlib_module_names) - {"strata"}
+    assert {"torch", "docutils"} <= others
+    lacking = {
+        name for name in others if direct.isdisjoint(map(canonicalize_name, brought_by[name]))
+    }
+    assert lacking == {"playwright", "pypdf"}  # for `strata pdf`: of the extra dev
+
+
 def test_the_conda_environment_asks_for_the_same():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text())
     python, *_, pip = environment["dependencies"]
     assert python == f"python{PROJECT['requires-python']}"
     words = pip["pip"]
-    assert words[:4] == [*(f"--constraint {file}" for file in CONSTRAINTS), "--editable ."]
-    assert words[4:] == DIRECT
+    assert words[:2] == ["--constraint constraints.txt", "--editable ."]
+    assert words[2:] == DIRECT
+
+
+def test_one_constraints_file_names_all_others_and_nothing_is_pinned_twice():
+    others = {file.name for file in ROOT.glob("constraints-*.txt")}
+    assert set(re.findall(r"^-c (.+)$", CONSTRAINTS.read_text(), re.MULTILINE)) == others
+    lines = [
+        line for file in ROOT.glob("constraints*.txt") for line in file.read_text().split("\n")
+    ]
+    assert sum("==" in line for line in lines) == len(PINS)
 
 
 def test_what_is_installed_is_the_tested_set():

@@ -146,7 +146,7 @@ def test_codes_of_a_thousand_atoms(name, d, rank, sampled, bench_record, bench_c
         difference=difference,
     )
     bench_record(
-        f"codes, {k} atoms, {d} neurons, float32, 10,000 images",
+        f"codes, {k} atoms, {d} neurons of float32, in float64, 10,000 images",
         **{
             f"scipy, scaled from {sampled} images (s)": theirs * 10_000,
             f"here, scaled from {images:,} images (s)": ours * 10_000,

@@ -17,13 +17,13 @@ FINE = 4
 
 
 def drawn(shapes, i, size):
-    """The objects of image i on its grey, without texture and pattern: a part of the work."""
+    """The objects of image i on its gray, without texture and pattern: a part of the work."""
     f = {name: values[i] for name, values in shapes.factors.items()}
     scale = FINE * size
     turns = np.radians(f["hue_angle"] - np.array([0, 120, 240]))
     colour = tuple(int(255 * (0.42 + 0.33 * c)) for c in np.cos(turns))
-    grey = (int(255 * f["level"]),) * 3
-    picture = Image.new("RGB", (scale, scale), grey)
+    gray = (int(255 * f["level"]),) * 3
+    picture = Image.new("RGB", (scale, scale), gray)
     brush, r = ImageDraw.Draw(picture), f["radius"] * scale
     step = (2 * f["order"] - 1) * STEP * r * np.array([1 - f["axis"], f["axis"]])
     centre = np.array([f["x"], f["y"]]) * scale
@@ -48,7 +48,7 @@ def drawn(shapes, i, size):
             brush.rectangle(box(main, ARM / 3 * r, ARM * r), fill=colour)
     outer = r * np.sqrt(4 / 3)
     brush.ellipse(box(ring, outer, outer), fill=colour)
-    brush.ellipse(box(ring, outer / 2, outer / 2), fill=grey)
+    brush.ellipse(box(ring, outer / 2, outer / 2), fill=gray)
     return np.asarray(picture.resize((size, size), Image.Resampling.BOX)).transpose(2, 0, 1)
 
 
