@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from strata.book.record import machine
+from strata.book.facts import machine
 from strata.pages.performance import Comparison, Measured, load_benchmarks
 from strata.paths import project_root
 

@@ -49,8 +49,8 @@ def varied(tiny_project) -> Path:
     return root
 
 
-def declare(root: Path, change: dict, watch: dict) -> None:
-    entry = WORDS | {"set": change, "watch": watch}
+def declare(root: Path, change: dict, watch: dict, **words: str) -> None:
+    entry = WORDS | {"set": change, "watch": watch} | words
     text = yaml.safe_dump({"doubled": {"tripled": entry}})
     (root / "book" / "variations.yml").write_text(text)
 
@@ -74,9 +74,15 @@ def test_a_variation_is_run_kept_shown_and_becomes_stale(varied):
     assert problems(varied) == []
     page = variation_blocks(varied, notebooks, {"doubled": chapter})
     assert "| twice the parameter | 2.00 | 6.00 |" in page
-    declare(varied, {"x": 4}, {"twice": "twice the parameter"})
+    watch = {"twice": "twice the parameter"}
+    date = load_results(results_path(varied))["doubled/tripled"].date
+    declare(varied, {"x": 3}, watch, found="Up.", found_on="2026-01-01 00:00 UTC")
+    assert f"`found` is not of the run of {date}" in problems(varied)[0]
+    declare(varied, {"x": 3}, watch, found="Up.", found_on=date)
+    assert problems(varied) == []
+    declare(varied, {"x": 4}, watch)
     assert "stale (changed: set)" in problems(varied)[0]
-    declare(varied, {"x": 3}, {"twice": "twice the parameter"})
+    declare(varied, {"x": 3}, watch)
     tracked = varied / "book" / "executed" / "quick" / "doubled.json"
     tracked.write_text(tracked.read_text().replace('"k1"', '"k2"'))
     assert "stale (changed: the quick record)" in problems(varied)[0]

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import platform
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import nbformat
 from nbformat import NotebookNode
 
 from strata.book.data import Part, data_change, data_parts, hash_of
+from strata.book.files import write_whole
 from strata.book.profiles import Notebook, NotebookError, points
 from strata.claims import CLAIM_MIME
 from strata.report import GLUE_PREFIX, NUMBER_MIME, POINTS_MIME
+from strata.runs.locks import file_locked
 from strata.sources import imported_modules, source_files
 from strata.yaml_files import read_yaml
 
@@ -66,6 +64,28 @@ def tracked_folder(root: Path, profile: str) -> Path:
 def reference_path(root: Path, profile: str, name: str) -> Path:
     """The tracked record that ``strata verify`` compares with."""
     return tracked_folder(root, profile) / f"{name}.json"
+
+
+def publish(record: Record, output: Path, target: Path) -> None:
+    """Put a record and its notebook in place, both of one run; the notebook carries the record too.
+
+    Parameters
+    ----------
+    output
+        The notebook as it was executed.
+    target
+        The folder.
+    """
+    node = nbformat.read(output, as_version=4)
+    node.metadata.pop("papermill", None)
+    for cell in node.cells:
+        cell.metadata.pop("papermill", None)
+        cell.metadata.pop("execution", None)
+    node.metadata[METADATA] = asdict(record)
+    target.mkdir(parents=True, exist_ok=True)
+    with file_locked(target / f".{record.notebook}.lock"):
+        write_whole(target / output.name, nbformat.writes(node) + "\n")
+        write_whole(target / f"{record.notebook}.json", record.dumps())
 
 
 def load_record(path: Path) -> Record:
@@ -217,75 +237,6 @@ def collect_result(node: NotebookNode) -> dict[str, Any]:
     for payload in _payloads(node, POINTS_MIME):
         used |= payload
     return {"claims": claims, "numbers": numbers, "points": used}
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers may depend on: processor, system, versions, threads."""
-    import torch  # here, as commands that run nothing should not wait for it
-
-    return {
-        "cpu": _cpu_model(),
-        "instructions": torch.backends.cpu.get_cpu_capability(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        **{name: version(name) for name in ("numpy", "scipy", "scikit-learn", "papermill")},
-    }
-
-
-def run_facts(
-    root: Path,
-    *,
-    seconds: float,
-    peak_memory: int,
-    computed: int,
-    workers: int,
-    threads: int,
-    seeds: int,
-) -> dict[str, Any]:
-    """Facts of one run: machine, time, memory, threads, family of seeds, commit and date.
-
-    ``computed`` are the points that it did not find in the store.
-    """
-    commit, clean = git_state(root)
-    return {
-        "machine": machine(),
-        "device": "cpu",  # every experiment computes on the processor so far
-        "seconds": round(seconds, 1),
-        "peak_memory_mb": round(peak_memory / 2**20),
-        "points_computed": computed,
-        "workers": workers,
-        "threads_per_worker": threads,
-        "seed_family": seeds,
-        "commit": commit,
-        "clean": clean,
-        "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-    }
-
-
-def git_state(root: Path) -> tuple[str | None, bool | None]:
-    """Commit and whether the tree was clean; ``None`` outside a git checkout."""
-    try:
-        commit = _git(root, "rev-parse", "HEAD")
-        status = _git(root, "status", "--porcelain", "--", ".", ":!book/executed")
-    except (OSError, subprocess.CalledProcessError):
-        return None, None
-    return commit.strip(), not status.strip()
-
-
-def _git(root: Path, *words: str) -> str:
-    command = ["git", "-C", str(root), *words]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def _plain_python(cell: str) -> str:

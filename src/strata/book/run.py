@@ -10,30 +10,29 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import nbformat
 
+from strata.book.facts import run_facts
 from strata.book.files import require_writable, write_whole
 from strata.book.profiles import Notebook, resolve
 from strata.book.record import (
-    METADATA,
     Record,
     RecordError,
     collect_result,
     executed_folder,
     key_of,
     key_parts,
+    publish,
     require_complete,
-    run_facts,
 )
 from strata.book.scratch import scratch_folder
 from strata.book.watch import Watch, end_children, end_tree
 from strata.data.images.location import absolute_locations
 from strata.progress import EventFile, follow
-from strata.runs.locks import file_locked
 from strata.sweep import worker_count
 
 SLACK = 8
@@ -234,7 +233,7 @@ def _execute(job: Job, setting: Setting, work: Path) -> Outcome:
         seeds=setting.seeds,
     )
     record = replace(record, run=facts)
-    _publish(record, output, target)
+    publish(record, output, target)
     setting.say(f"{name}: done in {seconds:.0f} s, {target / output.name}")
     return Outcome(name, record, None)
 
@@ -281,20 +280,6 @@ def _accept(job: Job, output: Path) -> Record:
         key_parts=job.key_parts,
         result=collect_result(node),
     )
-
-
-def _publish(record: Record, output: Path, target: Path) -> None:
-    """Put record and notebook in place, both of one run; the notebook carries the record too."""
-    node = nbformat.read(output, as_version=4)
-    node.metadata.pop("papermill", None)
-    for cell in node.cells:
-        cell.metadata.pop("papermill", None)
-        cell.metadata.pop("execution", None)
-    node.metadata[METADATA] = asdict(record)
-    target.mkdir(parents=True, exist_ok=True)
-    with file_locked(target / f".{record.notebook}.lock"):
-        write_whole(target / output.name, nbformat.writes(node) + "\n")
-        write_whole(target / f"{record.notebook}.json", record.dumps())
 
 
 def _keep_failed(job: Job, setting: Setting, output: Path, text: str) -> Outcome:

@@ -40,6 +40,8 @@ class Variation(BaseModel):
     predict: str
     expect: str
     found: str | None = None
+    found_on: str | None = None
+    """Date of the run that ``found`` speaks of."""
 
     @property
     def id(self) -> str:
@@ -277,6 +279,8 @@ def _problems(
         if any(changed.values()):
             why = ", ".join(name for name, differs in changed.items() if differs)
             yield f"its result is stale (changed: {why}): strata vary {variation.id}"
+        elif variation.found and variation.found_on != result.date:
+            yield f"`found` is not of the run of {result.date}: read its numbers, set `found_on`"
 
 
 def _base(root: Path, name: str, profile: str) -> Record | None:
