@@ -18,7 +18,7 @@ from nbformat.v4 import new_notebook
 from typer.testing import CliRunner
 
 from strata.book import run as run_module
-from strata.book.record import METADATA, Record
+from strata.book.record import METADATA, Record, publish
 from strata.book.scratch import clean
 from strata.cli import app
 from strata.runs.locks import file_locked
@@ -168,19 +168,19 @@ def test_notebook_and_record_of_a_chapter_are_always_of_one_run(tmp_path):
     """Each file is replaced whole; that they belong together takes a lock."""
     target = tmp_path / "executed"
 
-    def publish(key: str, rounds: int) -> None:
+    def often(key: str, rounds: int) -> None:
         output = tmp_path / key / "chapter.ipynb"
         output.parent.mkdir()
         nbformat.write(new_notebook(), output)
         for _ in range(rounds):
-            run_module._publish(Record("chapter", "quick", {}, key, {}, {}), output, target)
+            publish(Record("chapter", "quick", {}, key, {}, {}), output, target)
             with file_locked(target / ".chapter.lock"):
                 node = nbformat.read(target / "chapter.ipynb", as_version=4)
                 beside = json.loads((target / "chapter.json").read_text())
             assert node.metadata[METADATA] == beside
 
     with ThreadPoolExecutor() as pool:
-        list(pool.map(publish, ("one", "two"), (50, 50)))
+        list(pool.map(often, ("one", "two"), (50, 50)))
 
 
 def test_a_full_disk_is_an_error_and_publishes_nothing(tiny_project, strata):
@@ -235,7 +235,7 @@ def test_results_get_to_another_file_system(tmp_path, monkeypatch):
     output.parent.mkdir()
     nbformat.write(nbformat.v4.new_notebook(), output)
     record = Record("good", "quick", {}, "key", {}, {})
-    run_module._publish(record, output, target)
+    publish(record, output, target)
     assert sorted(path.name for path in target.iterdir()) == ["good.ipynb", "good.json"]
     node = nbformat.read(target / "good.ipynb", as_version=4)
     assert node.metadata[METADATA] == json.loads((target / "good.json").read_text())

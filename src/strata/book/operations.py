@@ -4,7 +4,7 @@ Multiply-adds of the part that dominates: nets are counted layer by layer on the
 by the weights of their dense layers; training an input takes three forward passes, one and two for
 the gradients. Measures are counted by the orders that their docstrings state. What reads stored
 results, draws or judges is left out: the seconds of such points are in the rate that a chapter is
-scaled with, see `strata.pages.scale`.
+scaled with, see `strata.book.scaling`.
 """
 
 from __future__ import annotations

@@ -1,59 +1,16 @@
-"""What a profile would take on a hundred nodes: points, operations, hours and bytes, not run.
-
-A point counts for the first chapter that asks for it or needs it, in the order of the book, as in a
-run of all chapters. Operations are counted (`strata.book.operations`). Hours are extrapolated: a
-chapter keeps up the multiply-adds a second that its published run has kept up on one core, all its
-seconds included. Where a node has a GPU, the rate is assumed.
-"""
+"""The tables of the page on scale: what `strata.book.scaling` says of the ``paper`` profile."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from heapq import heapify, heapreplace
+from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Any
 
-from strata.book.jobs import shard_count
-from strata.book.operations import held_bytes, multiply_adds, stored_bytes, with_needs
-from strata.book.profiles import Notebook, points, resolve, validate
-from strata.book.record import Record, executed_folder, load_records
-from strata.experiments import features
-from strata.experiments.feature_costs import requirements
-from strata.sweep import shard
+from strata.book.profiles import Notebook
+from strata.book.record import executed_folder, load_records
+from strata.book.scaling import GIGA, HOUR, NODES, THREADS, Estimate, Node, estimates, makespan
 
-NODES, THREADS = 100, 16
-LEAST_COMPUTED = 0.25
-"""Share of its points that a run must have computed, and not read, to say how fast it computes.
-
-Not 1: a chapter may ask for points that it declares no sooner than the one after it does.
-"""
 BLOCKS = ("scale-chapters", "scale-rates", "scale-nodes")
 """Of the page: what to compute, at which rates, and what it comes to."""
-_HOUR = 3600.0
-_GIGA = 1e9
-
-
-@dataclass(frozen=True)
-class Node:
-    """A kind of node.
-
-    Attributes
-    ----------
-    name
-        What it is.
-    workers
-        Points that it computes at a time.
-    rate
-        Multiply-adds a second of each; None for what our own run has kept up on a core.
-    """
-
-    name: str
-    workers: int
-    rate: float | None = None
-
-
 KINDS = (
     Node(f"{THREADS} cores like ours", THREADS),
     Node("a GPU that keeps up 4 × 10¹² operations a second", 1, 2e12),
@@ -61,162 +18,6 @@ KINDS = (
     Node("a GPU that keeps up 100 × 10¹²", 1, 50e12),
 )
 """Two operations for each multiply-add. A GPU's rates are assumed; no experiment uses one yet."""
-
-
-@dataclass(frozen=True)
-class Cost:
-    """What a chapter adds to a profile.
-
-    Attributes
-    ----------
-    name
-        Of the notebook.
-    shards
-        For each of its jobs, the multiply-adds of the points it computes.
-    kept, held
-        Bytes of the large arrays in the store, and of those that one point holds at once.
-    uncounted
-        Points whose operations are not counted.
-    """
-
-    name: str
-    shards: tuple[tuple[float, ...], ...]
-    kept: float
-    held: float
-    uncounted: int
-
-    @property
-    def points(self) -> int:
-        """Of all jobs, with what they need."""
-        return sum(map(len, self.shards))
-
-    @property
-    def work(self) -> float:
-        """Multiply-adds of all points."""
-        return sum(map(sum, self.shards))
-
-    @property
-    def longest(self) -> float:
-        """Multiply-adds of the largest point."""
-        return max((point for one in self.shards for point in one), default=0.0)
-
-
-def costs(
-    notebooks: Sequence[Notebook],
-    profile: str,
-    root: Path,
-    nodes: int = NODES,
-    threads: int = THREADS,
-) -> list[Cost]:
-    """Count every chapter of a profile, without data and without computing anything.
-
-    Parameters
-    ----------
-    notebooks, profile, root
-        Of which chapters, in the order in which points are counted.
-    nodes, threads
-        Among which points are shared, see `strata.book.jobs.shard_count`.
-    """
-    seen: set[tuple[str, Any]] = set()
-    numbers = [shard_count(notebook, profile, root, nodes, threads) for notebook in notebooks]
-    return [
-        _cost(notebook, profile, root, number, seen)
-        for notebook, number in zip(notebooks, numbers, strict=True)
-    ]
-
-
-def _cost(
-    notebook: Notebook, profile: str, root: Path, number: int, seen: set[tuple[str, Any]]
-) -> Cost:
-    parameters = resolve(notebook, profile, root)
-    jobs: list[list[float]] = [[] for _ in range(number)]
-    kept, held, uncounted = 0.0, 0.0, 0
-    for module, configs in points(notebook, parameters):
-        together = _of_features(notebook, module, parameters, configs)
-        for i, job in enumerate(jobs):
-            for point in with_needs(module, shard(module, configs, i + 1, number), seen):
-                work, size = multiply_adds(*point), stored_bytes(*point)
-                if point[0] is features:
-                    work, size = together
-                job.append(work or 0.0)
-                uncounted += work is None
-                kept += size or 0.0
-                held = max(held, held_bytes(*point))
-    return Cost(notebook.name, tuple(map(tuple, jobs)), kept, held, uncounted)
-
-
-def _of_features(
-    notebook: Notebook, module: ModuleType, parameters: Mapping[str, Any], configs: Sequence[Any]
-) -> tuple[float, float]:
-    """Multiply-adds and bytes kept of a point of `features`: they are counted together."""
-    if module is not features:
-        return 0.0, 0.0
-    stages = requirements(validate(module, notebook.name, parameters)).stages
-    after = [stage for stage in stages if stage.stage != "training"]
-    number = len(set(configs))
-    kept = _GIGA * sum(stage.disk_gb for stage in after)
-    return sum(stage.multiply_adds for stage in after) / number, kept / number
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a chapter of a profile takes, by the rate that its published run has kept up."""
-
-    cost: Cost
-    measured_work: float
-    """Multiply-adds of the published run, counted in the same way; 0 if it read its points."""
-    measured_seconds: float
-    """Of its cores together."""
-
-    @property
-    def rate(self) -> float:
-        """Multiply-adds a second on one core."""
-        return self.measured_work / self.measured_seconds
-
-    @property
-    def core_hours(self) -> float:
-        """On one core."""
-        return self.cost.work / self.rate / _HOUR
-
-    @property
-    def longest_hours(self) -> float:
-        """Of the largest point, which one core computes."""
-        return self.cost.longest / self.rate / _HOUR
-
-    def job_hours(self, node: Node) -> list[float]:
-        """Hours of each job on a node: that of its largest point at the least."""
-        rate = (node.rate or self.rate) * _HOUR
-        return [
-            max(sum(points) / node.workers, max(points, default=0.0)) / rate
-            for points in self.cost.shards
-        ]
-
-
-def makespan(hours: Sequence[float], nodes: int) -> float:
-    """Hours until the last of some jobs is done, the longest first, each on the first free node."""
-    free = [0.0] * nodes
-    heapify(free)
-    for job in sorted(hours, reverse=True):
-        heapreplace(free, free[0] + job)
-    return max(free)
-
-
-def estimates(
-    notebooks: Sequence[Notebook], records: Mapping[str, Record], root: Path
-) -> list[Estimate]:
-    """Scale the ``paper`` profile by the records of ``full``, one for each notebook."""
-    wanted, known = (costs(notebooks, profile, root) for profile in ("paper", "full"))
-    runs = [records[notebook.name].run for notebook in notebooks]
-    return [
-        Estimate(cost, _work(before, run), run["seconds"] * run["workers"])
-        for cost, before, run in zip(wanted, known, runs, strict=True)
-    ]
-
-
-def _work(cost: Cost, run: Mapping[str, Any]) -> float:
-    """What a run has computed; one of before this was counted began with an empty store."""
-    computed = run.get("points_computed", cost.points)
-    return cost.work if computed >= LEAST_COMPUTED * cost.points else 0.0
 
 
 def scale_blocks(notebooks: Sequence[Notebook], root: Path) -> dict[str, str]:
@@ -259,8 +60,8 @@ def _chapter_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> 
             f" | {', '.join(needs[cost.name]) or 'nothing'}"
             f" | {len(cost.shards) + 1} | {cost.points:,} | {cost.uncounted:,}"
             f" | {cost.work:.1e} | {_number(estimate.core_hours)}"
-            f" | {_number(estimate.longest_hours)} | {_number(cost.kept / _GIGA) or 'small'}"
-            f" | {_number(cost.held / _GIGA) or 'small'} |"
+            f" | {_number(estimate.longest_hours)} | {_number(cost.kept / GIGA) or 'small'}"
+            f" | {_number(cost.held / GIGA) or 'small'} |"
         )
     whole = [estimate.cost for estimate in found]
     lines.append(
@@ -268,8 +69,8 @@ def _chapter_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> 
         f" | {sum(c.points for c in whole):,} | {sum(c.uncounted for c in whole):,}"
         f" | {sum(c.work for c in whole):.1e} | {_number(sum(e.core_hours for e in found))}"
         f" | {_number(max(e.longest_hours for e in found))}"
-        f" | {_number(sum(c.kept for c in whole) / _GIGA)}"
-        f" | {_number(max(c.held for c in whole) / _GIGA)} |"
+        f" | {_number(sum(c.kept for c in whole) / GIGA)}"
+        f" | {_number(max(c.held for c in whole) / GIGA)} |"
     )
     return "\n".join(lines)
 
@@ -281,7 +82,7 @@ def _rate_table(found: Sequence[Estimate]) -> str:
     ]
     lines += [
         f"| {estimate.cost.name} | {estimate.measured_work:.1e} "
-        f"| {estimate.measured_seconds:,.0f} | {estimate.rate / _GIGA:.1f} |"
+        f"| {estimate.measured_seconds:,.0f} | {estimate.rate / GIGA:.1f} |"
         for estimate in found
     ]
     return "\n".join(lines)
@@ -297,7 +98,7 @@ def _node_table(found: Sequence[Estimate], notebooks: Sequence[Notebook]) -> str
         for what, some in (("all", found), ("all but study A", others)):
             hours = [job for estimate in some for job in estimate.job_hours(node)]
             points = (e.cost.longest / (node.rate or e.rate) for e in some)
-            longest = max(points, default=0.0) / _HOUR
+            longest = max(points, default=0.0) / HOUR
             lines.append(
                 f"| {node.name} | {what} | {_number(sum(hours))} "
                 f"| {_number(makespan(hours, NODES))} h | {_number(longest)} h |"
