@@ -40,8 +40,9 @@ def test_a_row_counts_what_moved_and_what_stayed_inside(tmp_path):
     reference_path(tmp_path, "quick", "chapter").write_text(run(1.0, 2.0, 3.0).dumps())
     keep(tmp_path, replace(run(9.0, 9.0, 9.0, seeds=2), profile="smoke"))
     seeds, threads = luck_table([CHAPTER], tmp_path).splitlines()[2:]
-    assert cells(threads) == ["quick", "2 threads", "3", "1", "2", "2", "none"]
-    assert cells(seeds) == ["quick", "seeds, family 1", "3", "3", "2", "1", "C1: inconclusive"]
+    assert cells(threads) == ["quick", "2 threads", "1 of 3", "2 of 2", "0 of 1"]
+    assert cells(seeds)[:-1] == ["quick", "seeds, family 1", "3 of 3", "1 of 2"]
+    assert cells(seeds)[-1] == "1 of 1; C1 from reproduced to inconclusive"
 
 
 def test_runs_of_other_code_than_the_record_are_not_compared(tmp_path):
@@ -49,3 +50,11 @@ def test_runs_of_other_code_than_the_record_are_not_compared(tmp_path):
     tracked = replace(run(1.0, 2.0, 3.0), key="newer")
     reference_path(tmp_path, "quick", "chapter").write_text(tracked.dumps())
     assert "2 threads" not in luck_table([CHAPTER], tmp_path)
+
+
+def test_a_profile_that_judges_nothing_has_no_verdicts_to_compare(tmp_path):
+    withheld = "not judged at this profile"
+    keep(tmp_path, run(1.5, 2.0, 3.0, threads=2, verdict=withheld))
+    tracked = run(1.0, 2.0, 3.0, verdict=withheld)
+    reference_path(tmp_path, "quick", "chapter").write_text(tracked.dumps())
+    assert cells(luck_table([CHAPTER], tmp_path).splitlines()[2])[-1] == "not judged"

@@ -103,8 +103,8 @@ def status_table(statuses: Sequence[Status]) -> str:
         counts = Counter(c["verdict"] for c in status.record.result["claims"].values())
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
         lines.append(
-            f"| {link} | {status.profile} | {status.state} | {run['date']} | {run['seconds']:.0f} "
-            f"| {run['peak_memory_mb']} MB | {verdicts} |"
+            f"| {link} | {status.profile} | {status.state} | {run['date'][:10]} "
+            f"| {run['seconds']:.0f} | {run['peak_memory_mb']} MB | {verdicts} |"
         )
     return "\n".join(lines)
 

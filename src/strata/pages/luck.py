@@ -8,11 +8,12 @@ from pathlib import Path
 from strata.book.profiles import Notebook
 from strata.book.record import Record, load_record, reference_path
 from strata.book.tolerances import OtherRun, load_others, values_of
+from strata.claims import Verdict
 
+_WITHHELD: Verdict = "not judged at this profile"
 _HEAD = (
-    "| chapter | profile | changed | numbers | of them moved | statistics of claims "
-    "| of them inside the interval | other verdicts |\n"
-    "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    "| chapter | profile | changed | numbers moved | statistics inside the interval "
+    "| other verdicts |\n| --- | --- | --- | --- | --- | --- |"
 )
 
 
@@ -47,23 +48,31 @@ def _row(tracked: Record, other: OtherRun) -> str:
         for name, estimate in parts.items()
         if name in other.values
     )
-    verdicts = [
-        f"{name}: {other.verdicts[name]}"
-        for name, claim in tracked.result["claims"].items()
-        if other.verdicts.get(name, claim["verdict"]) != claim["verdict"]
-    ]
+    measured = sum(name in other.values for name in parts)
     link = f"[{tracked.notebook}](../notebooks/{tracked.notebook}.ipynb)"
     cells = (
         link,
         tracked.profile,
         _setting(other),
-        str(len(shared)),
-        str(moved),
-        str(sum(name in other.values for name in parts)),
-        str(inside),
-        ", ".join(verdicts) or "none",
+        f"{moved} of {len(shared)}",
+        f"{inside} of {measured}",
+        _other_verdicts(tracked, other),
     )
     return f"| {' | '.join(cells)} |"
+
+
+def _other_verdicts(tracked: Record, other: OtherRun) -> str:
+    """Which claims were judged differently, of how many that the profile can judge."""
+    usual = {name: claim["verdict"] for name, claim in tracked.result["claims"].items()}
+    judged = [name for name, verdict in usual.items() if verdict != _WITHHELD]
+    if not judged:
+        return "not judged"
+    changed = [
+        f"{name} from {usual[name]} to {other.verdicts[name]}"
+        for name in judged
+        if other.verdicts.get(name, usual[name]) != usual[name]
+    ]
+    return "; ".join([f"{len(changed)} of {len(judged)}", *changed])
 
 
 def _setting(other: OtherRun) -> str:
