@@ -29,7 +29,7 @@ def changed(record, change):
 
 
 def differences(one, other, tolerances=None) -> list[str]:
-    return [row.what for row in compare(one, other, tolerances or {}) if row.same is False]
+    return [row.what for row in compare(one, other, tolerances or {}, {}) if row.same is False]
 
 
 def test_executed_again_from_nothing_every_bit_is_the_same(smoked, strata_here):
@@ -105,11 +105,30 @@ def test_elsewhere_the_tolerance_counts(record):
     assert differences(record, pushed, dict(zip(names, (0.09, 0.49), strict=True))) == names
 
 
+def test_elsewhere_a_verdict_that_other_seeds_gave_is_no_difference(record):
+    def judge(result):
+        result["claims"]["C2"]["verdict"] = "inconclusive"
+
+    usual = record.result["claims"]["C2"]["verdict"]
+    assert usual != "inconclusive"
+    seen = {"C2": {usual, "inconclusive"}}
+
+    def row(other, verdicts):
+        (found,) = (r for r in compare(record, other, {}, verdicts) if r.what == "C2 verdict")
+        return found
+
+    assert row(changed(elsewhere(record), judge), seen).same is True
+    assert row(changed(elsewhere(record), judge), seen).line().endswith("within")
+    assert row(changed(elsewhere(record), judge), {"C2": {usual}}).same is False
+    assert row(changed(record, judge), seen).same is False  # on this machine bits count
+    assert row(elsewhere(record), {}).line().endswith("same")
+
+
 def test_a_number_without_a_tolerance_is_shown_and_not_judged(record):
     def push(result):
         result["numbers"]["rank-peak"]["value"] += 50
 
-    rows = compare(record, changed(elsewhere(record), push), {})
+    rows = compare(record, changed(elsewhere(record), push), {}, {})
     (row,) = (row for row in rows if row.what == "rank-peak")
     assert row.same is None
     assert row.line().endswith("not judged")

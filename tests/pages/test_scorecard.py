@@ -4,6 +4,7 @@ import csv
 import io
 import re
 from collections import Counter
+from copy import deepcopy
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -14,6 +15,7 @@ import yaml
 
 from strata.book.profiles import load_notebooks
 from strata.book.record import Record, executed_folder, load_records
+from strata.book.tolerances import keep
 from strata.claims import load_claims
 from strata.pages.scorecard import (
     VERDICTS,
@@ -129,6 +131,39 @@ def test_every_claim_has_a_row_in_the_order_of_numbers(rows):
         ("high", 0.123456789, 5),
     ]
     assert tested.parts[0].criterion == "interval below 2"
+
+
+def test_other_seeds_stand_beside_the_verdict(project, record):
+    judged = record.result["claims"]
+
+    def again(seeds, verdicts, key=record.key):
+        other = deepcopy(judged)
+        for name, verdict in verdicts.items():
+            other[name]["verdict"] = verdict
+        facts = {"threads_per_worker": 1, "seed_family": seeds}
+        keep(project, replace(record, key=key, run=facts, result={"claims": other, "numbers": {}}))
+
+    (project / "book" / "executed" / "full").mkdir(parents=True)
+    again(0, {"C2": "not reproduced"})
+    again(1, {"C10": "reproduced"})
+    rows = scorecard({"one": record}, project)
+    assert {row.id: (row.other_seeds, row.moved) for row in rows} == {
+        "C2": (("reproduced",), False),
+        "C2b": ((), False),
+        "C10": (("reproduced",), True),
+        "CU1": ((), False),
+    }
+    assert page(rows).count("With other seeds: reproduced.") == 1
+    assert "| 1 of 2 |" in counts_table(rows).splitlines()[2 + 2]
+    assert from_json(to_json(rows)) == rows
+    assert {line["other_seeds"] for line in csv.DictReader(io.StringIO(to_csv(rows)))} == {
+        "reproduced",
+        "",
+    }
+    judged["C10"]["verdict"] = "not judged at this profile"
+    assert not any(row.moved for row in scorecard({"one": record}, project))
+    again(1, {"C10": "reproduced"}, key="of older code")
+    assert not any(row.other_seeds for row in scorecard({"one": record}, project))
 
 
 def test_a_claim_without_a_record_was_not_run(rows):

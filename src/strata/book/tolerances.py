@@ -91,6 +91,20 @@ def keep(root: Path, record: Record) -> Path:
     return path
 
 
+def comparable(tracked: Record, others: Sequence[OtherRun]) -> list[OtherRun]:
+    """The runs of the same code and profile as a record."""
+    return [o for o in others if (o.key, o.profile) == (tracked.key, tracked.profile)]
+
+
+def verdicts_seen(tracked: Record, others: Sequence[OtherRun]) -> dict[str, set[str]]:
+    """How each claim was judged, by the record or by a run with other threads or seeds."""
+    runs = comparable(tracked, others)
+    return {
+        name: {claim["verdict"], *(o.verdicts[name] for o in runs if name in o.verdicts)}
+        for name, claim in tracked.result["claims"].items()
+    }
+
+
 def tolerances(tracked: Record, others: Sequence[OtherRun]) -> dict[str, float | None]:
     """How far each number of a record may move on another machine, absolute.
 
@@ -106,7 +120,7 @@ def tolerances(tracked: Record, others: Sequence[OtherRun]) -> dict[str, float |
         Runs of the same notebook; those of another key or profile do not count.
     """
     usual = values_of(tracked.result)
-    counted = [o for o in others if (o.key, o.profile) == (tracked.key, tracked.profile)]
+    counted = comparable(tracked, others)
     halves = _halves(tracked.result)
     found: dict[str, float | None] = {}
     for name, value in usual.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +26,8 @@ class Difference:
 
     def line(self) -> str:
         """One row of the table."""
-        mark = {True: "same", False: "DIFFERENT", None: "not judged"}[self.same]
+        near = "same" if self.tracked == self.again else "within"
+        mark = {True: near, False: "DIFFERENT", None: "not judged"}[self.same]
         return f"{self.what:<44} {_show(self.tracked):>14} {_show(self.again):>14}  {mark}"
 
 
@@ -37,13 +38,16 @@ def same_build(one: Record, other: Record) -> bool:
 
 
 def compare(
-    tracked: Record, again: Record, tolerances: Mapping[str, float | None]
+    tracked: Record,
+    again: Record,
+    tolerances: Mapping[str, float | None],
+    verdicts: Mapping[str, Set[str]],
 ) -> list[Difference]:
     """Hold a fresh record against the tracked one.
 
     On the same machine and build every number and the digests of the stored points must be equal
-    to the last bit. Elsewhere each number must lie within its tolerance, and every verdict must be
-    the same.
+    to the last bit. Elsewhere each number must lie within its tolerance, and each verdict must be
+    one that has been seen.
 
     Parameters
     ----------
@@ -51,10 +55,13 @@ def compare(
         The two records.
     tolerances
         By the name of the number, see `strata.book.tolerances`; used elsewhere only.
+    verdicts
+        By the claim, those of the record and of runs with other threads and seeds; used elsewhere
+        only. The tracked one is among them without being named.
     """
     exact = same_build(tracked, again)
     rows = [_row("key", tracked.key, again.key)]
-    rows += _claims(tracked.result["claims"], again.result["claims"], tolerances, exact)
+    rows += _claims(tracked.result["claims"], again.result["claims"], tolerances, verdicts, exact)
     old, new = tracked.result["numbers"], again.result["numbers"]
     for name in sorted(set(old) | set(new)):
         before, after = (side.get(name, {}).get("value") for side in (old, new))
@@ -71,11 +78,14 @@ def _claims(
     old: dict[str, Any],
     new: dict[str, Any],
     tolerances: Mapping[str, float | None],
+    verdicts: Mapping[str, Set[str]],
     exact: bool,
 ) -> Iterator[Difference]:
     for name in sorted(set(old) | set(new)):
         before, after = old.get(name, {}), new.get(name, {})
-        yield _row(f"{name} verdict", before.get("verdict"), after.get("verdict"))
+        usual, found = before.get("verdict"), after.get("verdict")
+        same = usual == found or (not exact and found in verdicts.get(name, ()))
+        yield Difference(f"{name} verdict", usual, found, 0.0, same)
         parts = set(before.get("parts", {})) | set(after.get("parts", {}))
         for part in sorted(parts):
             sides = [side.get("parts", {}).get(part, {}) for side in (before, after)]

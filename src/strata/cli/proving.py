@@ -98,7 +98,7 @@ def verify(
 def _agrees(outcome: Outcome, reference: Path, others: Sequence[OtherRun]) -> bool:
     """Show a fresh run beside the tracked record; whether it ended, and nothing differs."""
     from strata.book.record import RecordError, load_record
-    from strata.book.tolerances import tolerances
+    from strata.book.tolerances import tolerances, verdicts_seen
     from strata.book.verify import compare, same_build, summary
 
     name = outcome.notebook
@@ -109,7 +109,8 @@ def _agrees(outcome: Outcome, reference: Path, others: Sequence[OtherRun]) -> bo
     except RecordError as error:
         typer.echo(f"{name}: {error}; keep one with: strata verify --accept", err=True)
         return False
-    rows = compare(tracked, outcome.record, tolerances(tracked, others))
+    usual, seen = tolerances(tracked, others), verdicts_seen(tracked, others)
+    rows = compare(tracked, outcome.record, usual, seen)
     for row in rows:
         typer.echo(row.line())
     rule = "to the last bit" if same_build(tracked, outcome.record) else "within tolerance"

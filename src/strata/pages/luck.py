@@ -7,10 +7,9 @@ from pathlib import Path
 
 from strata.book.profiles import Notebook
 from strata.book.record import Record, load_record, reference_path
-from strata.book.tolerances import OtherRun, load_others, values_of
-from strata.claims import Verdict
+from strata.book.tolerances import OtherRun, comparable, load_others, values_of
+from strata.pages.scorecard import WITHHELD
 
-_WITHHELD: Verdict = "not judged at this profile"
 _HEAD = (
     "| chapter | profile | changed | numbers moved | statistics inside the interval "
     "| other verdicts |\n| --- | --- | --- | --- | --- | --- |"
@@ -27,8 +26,9 @@ def luck_table(notebooks: Sequence[Notebook], root: Path) -> str:
         for profile in notebook.profiles:
             reference = reference_path(root, profile, notebook.name)
             others = load_others(root, profile, notebook.name) if reference.exists() else []
-            tracked = load_record(reference) if others else None
-            lines += [_row(tracked, other) for other in others if other.key == tracked.key]
+            if others:
+                tracked = load_record(reference)
+                lines += [_row(tracked, other) for other in comparable(tracked, others)]
     if not lines:
         return "Nothing has been run with other threads or seeds yet: `strata calibrate`."
     return "\n".join([_HEAD, *lines])
@@ -64,7 +64,7 @@ def _row(tracked: Record, other: OtherRun) -> str:
 def _other_verdicts(tracked: Record, other: OtherRun) -> str:
     """Which claims were judged differently, of how many that the profile can judge."""
     usual = {name: claim["verdict"] for name, claim in tracked.result["claims"].items()}
-    judged = [name for name, verdict in usual.items() if verdict != _WITHHELD]
+    judged = [name for name, verdict in usual.items() if verdict != WITHHELD]
     if not judged:
         return "not judged"
     changed = [

@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,15 +16,17 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from strata.book.judged import judged_claims
 from strata.book.record import Record
 from strata.book.settings import named
-from strata.claims import Claim, load_claims
+from strata.book.tolerances import OtherRun, comparable, load_others
+from strata.claims import Claim, Verdict, load_claims
 from strata.yaml_files import read_yaml
 
 STUDIES = ("A", "B", "C", "D")
+WITHHELD: Verdict = "not judged at this profile"
 VERDICTS = (
     "reproduced",
     "not reproduced",
     "inconclusive",
-    "not judged at this profile",
+    WITHHELD,
     "not run at this profile",
     "not tested",
 )
@@ -63,6 +65,7 @@ class Row(BaseModel):
     figure: str | None = None
     profile: str | None = None
     verdict: str
+    other_seeds: tuple[str, ...] = ()
     reason: str | None = None
     parts: tuple[Statistic, ...] = ()
 
@@ -70,6 +73,11 @@ class Row(BaseModel):
     def card(self) -> str | None:
         """Address of the claim's card below the root of the pages."""
         return f"notebooks/{self.notebook}.html#claim-{self.id}" if self.profile else None
+
+    @property
+    def moved(self) -> bool:
+        """Whether another family of seeds gave another verdict."""
+        return any(verdict != self.verdict for verdict in self.other_seeds)
 
     @property
     def drawing(self) -> str | None:
@@ -124,8 +132,15 @@ def scorecard(records: Mapping[str, Record], root: Path) -> list[Row]:
     known = load_known(root)
     claims = load_claims(root / "book" / "claims.yml")
     places = {name: _figures(root, name) for name in {c.notebook for c in claims.values()}}
+    redrawn = {name: _redrawn(record, root) for name, record in records.items()}
     rows = [
-        _tested(claim, records.get(claim.notebook), places[claim.notebook], known)
+        _tested(
+            claim,
+            records.get(claim.notebook),
+            places[claim.notebook],
+            known,
+            redrawn.get(claim.notebook, []),
+        )
         for claim in claims.values()
     ]
     rows += [
@@ -163,13 +178,14 @@ def json_schema() -> dict[str, Any]:
 
 def to_csv(rows: list[Row]) -> str:
     """The rows as CSV: a line a part, and one line for a claim without parts."""
-    claim = [name for name in Row.model_fields if name not in ("parts", "verdict")]
+    claim = [name for name in Row.model_fields if name not in ("parts", "verdict", "other_seeds")]
     part = [name for name in Statistic.model_fields if name != "verdict"]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([*claim, "verdict", *part, "part_verdict"])
+    writer.writerow([*claim, "verdict", "other_seeds", *part, "part_verdict"])
     for row in rows:
-        head = [getattr(row, name) for name in claim] + [row.verdict]
+        head = [getattr(row, name) for name in claim]
+        head += [row.verdict, "; ".join(row.other_seeds)]
         for found in row.parts:
             writer.writerow([*head, *(getattr(found, name) for name in part), found.verdict])
         if not row.parts:
@@ -190,7 +206,19 @@ FORMATS = {"text": to_text, "json": to_json, "csv": to_csv}
 _ROWS = TypeAdapter(list[Row])
 
 
-def _tested(claim: Claim, record: Record | None, figures: Mapping[str, str], known: Known) -> Row:
+def _redrawn(record: Record, root: Path) -> list[OtherRun]:
+    """The runs of a record's notebook with other families of seeds."""
+    others = comparable(record, load_others(root, record.profile, record.notebook))
+    return [other for other in others if other.setting[1]]
+
+
+def _tested(
+    claim: Claim,
+    record: Record | None,
+    figures: Mapping[str, str],
+    known: Known,
+    redrawn: Sequence[OtherRun],
+) -> Row:
     found = record.result["claims"].get(claim.id) if record else None
     measured = found["parts"] if found else {}
     none = "not run at this profile"
@@ -215,6 +243,11 @@ def _tested(claim: Claim, record: Record | None, figures: Mapping[str, str], kno
         figure=figures.get(claim.id),
         profile=record.profile if record and found else None,
         verdict=found["verdict"] if found else none,
+        other_seeds=tuple(
+            other.verdicts[claim.id]
+            for other in redrawn
+            if found and found["verdict"] != WITHHELD and claim.id in other.verdicts
+        ),
         parts=tuple(parts),
     )
 

@@ -38,10 +38,17 @@ def counts_table(rows: list[Row]) -> str:
     groups |= {"all studies": of_studies}
     groups |= {"our controls and checks": [row for row in rows if row.origin == "ours"]}
     used = [verdict for verdict in VERDICTS if any(row.verdict == verdict for row in rows)]
-    lines = [f"| claims of | in all | {' | '.join(used)} |", "| --- " * (len(used) + 2) + "|"]
+    head = ["claims of", "in all", *used]
+    redrawn = any(row.other_seeds for row in rows)
+    if redrawn:
+        head.append("another verdict with other seeds")
+    lines = [f"| {' | '.join(head)} |", "| --- " * len(head) + "|"]
     for name, members in groups.items():
         found = Counter(row.verdict for row in members)
         cells = [str(found[verdict]) for verdict in used]
+        if redrawn:
+            again = [row.moved for row in members if row.other_seeds]
+            cells.append(f"{sum(again)} of {len(again)}")
         lines.append(f"| {name} | {len(members)} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -109,6 +116,9 @@ def _row(row: Row) -> str:
     measured = f'<span class="strata-key">{_value(key)}</span>' if key else ""
     if row.reason:
         measured = f'<span class="strata-key">{escape(row.reason)}</span>'
+    if row.moved:
+        others = ", ".join(dict.fromkeys(row.other_seeds))
+        measured += f'<span class="strata-key">With other seeds: {others}.</span>'
     return (
         f'<details id="score-{row.id}" data-study="{row.study}" data-origin="{row.origin}" '
         f'data-verdict="{verdict_slug(row.verdict)}"><summary><b>{row.id}</b>'
@@ -125,6 +135,8 @@ def _inside(row: Row) -> str:
         facts["control"] = row.control
     if row.profile:
         facts["profile"] = row.profile
+    if row.other_seeds:
+        facts["verdict with other seeds"] = ", ".join(row.other_seeds)
     methods = "; ".join(dict.fromkeys(part.method for part in row.parts if part.method))
     if methods:
         facts["intervals"] = methods
