@@ -155,6 +155,12 @@ def test_other_seeds_stand_beside_the_verdict(project, record):
     }
     assert page(rows).count("With other seeds: reproduced.") == 1
     assert "| 1 of 2 |" in counts_table(rows).splitlines()[2 + 2]
+    said = (
+        "With other seeds 2 claims were judged again: 1 got another verdict, {} the opposite one."
+    )
+    assert said.format("none") in counts_table(rows)
+    turned = [row.model_copy(update={"verdict": "not reproduced"}) for row in rows if row.moved]
+    assert said.replace("2", "1").format("C10") in counts_table(turned)
     assert from_json(to_json(rows)) == rows
     assert {line["other_seeds"] for line in csv.DictReader(io.StringIO(to_csv(rows)))} == {
         "reproduced",

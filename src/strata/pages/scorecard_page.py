@@ -19,6 +19,7 @@ from strata.pages.scorecard import (
 )
 from strata.pages.scorecard_drawing import drawing
 
+OPPOSITE = {"reproduced", "not reproduced"}
 _ORIGINS = {"study": "of the study", "ours": "ours"}
 
 
@@ -50,7 +51,20 @@ def counts_table(rows: list[Row]) -> str:
             again = [row.moved for row in members if row.other_seeds]
             cells.append(f"{sum(again)} of {len(again)}")
         lines.append(f"| {name} | {len(members)} | {' | '.join(cells)} |")
+    if redrawn:
+        lines += ["", _again(rows)]
     return "\n".join(lines)
+
+
+def _again(rows: list[Row]) -> str:
+    """What another draw of everything did to the verdicts, in words."""
+    again = [row for row in rows if row.other_seeds]
+    moved = [row for row in again if row.moved]
+    opposite = [row.id for row in moved if {row.verdict, *row.other_seeds} >= OPPOSITE]
+    return (
+        f"With other seeds {len(again)} claims were judged again: {len(moved)} got another "
+        f"verdict, {', '.join(opposite) or 'none'} the opposite one."
+    )
 
 
 def page(rows: list[Row]) -> str:
