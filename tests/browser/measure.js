@@ -31,7 +31,8 @@
     return false;
   };
   const wide = document.documentElement.scrollWidth - innerWidth;
-  const cut = [...article.querySelectorAll("*")].filter(
+  // The copy of a formula for screen readers is clipped to a dot: how wide it is, nobody sees.
+  const cut = [...article.querySelectorAll(":not(mjx-assistive-mml, mjx-assistive-mml *)")].filter(
     (e) => e.getBoundingClientRect().right > innerWidth + 1 && shown(e) && !scrolls(e)
   );
 
