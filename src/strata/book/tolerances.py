@@ -33,8 +33,7 @@ class OtherRun:
     @classmethod
     def of(cls, record: Record) -> Self:
         """Keep of a record what is needed to compare."""
-        verdicts = {name: claim["verdict"] for name, claim in record.result["claims"].items()}
-        values = values_of(record.result)
+        values, verdicts = values_of(record.result), verdicts_of(record.result)
         return cls(record.notebook, record.profile, record.key, record.run, values, verdicts)
 
     @property
@@ -45,10 +44,22 @@ class OtherRun:
 
 def values_of(result: Mapping[str, Any]) -> dict[str, float]:
     """All numbers of a result by what `strata verify` calls them."""
-    found = {name: number["value"] for name, number in result["numbers"].items()}
-    for name, claim in result["claims"].items():
-        found |= {f"{name} {part} value": e["value"] for part, e in claim["parts"].items()}
-    return found
+    numbers = {name: number["value"] for name, number in result["numbers"].items()}
+    return numbers | {name: estimate["value"] for name, estimate in estimates_of(result).items()}
+
+
+def estimates_of(result: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of all claims of a result, by what `strata verify` calls their values."""
+    return {
+        f"{name} {part} value": estimate
+        for name, claim in result["claims"].items()
+        for part, estimate in claim["parts"].items()
+    }
+
+
+def verdicts_of(result: Mapping[str, Any]) -> dict[str, str]:
+    """How each claim of a result was judged."""
+    return {name: claim["verdict"] for name, claim in result["claims"].items()}
 
 
 def others_path(root: Path, profile: str, name: str) -> Path:
@@ -100,8 +111,8 @@ def verdicts_seen(tracked: Record, others: Sequence[OtherRun]) -> dict[str, set[
     """How each claim was judged, by the record or by a run with other threads or seeds."""
     runs = comparable(tracked, others)
     return {
-        name: {claim["verdict"], *(o.verdicts[name] for o in runs if name in o.verdicts)}
-        for name, claim in tracked.result["claims"].items()
+        name: {verdict, *(o.verdicts[name] for o in runs if name in o.verdicts)}
+        for name, verdict in verdicts_of(tracked.result).items()
     }
 
 
@@ -136,11 +147,7 @@ def tolerances(tracked: Record, others: Sequence[OtherRun]) -> dict[str, float |
 
 def _halves(result: Mapping[str, Any]) -> dict[str, float]:
     """Half of the interval of each part of a claim, where it is finite."""
-    halves = {
-        f"{name} {part} value": (e["high"] - e["low"]) / 2
-        for name, claim in result["claims"].items()
-        for part, e in claim["parts"].items()
-    }
+    halves = {name: (e["high"] - e["low"]) / 2 for name, e in estimates_of(result).items()}
     return {name: half for name, half in halves.items() if math.isfinite(half)}
 
 

@@ -7,7 +7,14 @@ from pathlib import Path
 
 from strata.book.profiles import Notebook
 from strata.book.record import Record, load_record, reference_path
-from strata.book.tolerances import OtherRun, comparable, load_others, values_of
+from strata.book.tolerances import (
+    OtherRun,
+    comparable,
+    estimates_of,
+    load_others,
+    values_of,
+    verdicts_of,
+)
 from strata.pages.scorecard import WITHHELD
 
 _HEAD = (
@@ -38,24 +45,18 @@ def _row(tracked: Record, other: OtherRun) -> str:
     usual = values_of(tracked.result)
     shared = [name for name in usual if name in other.values]
     moved = sum(other.values[name] != usual[name] for name in shared)
-    parts = {
-        f"{name} {part} value": estimate
-        for name, claim in tracked.result["claims"].items()
-        for part, estimate in claim["parts"].items()
-    }
-    inside = sum(
+    inside = [
         estimate["low"] <= other.values[name] <= estimate["high"]
-        for name, estimate in parts.items()
+        for name, estimate in estimates_of(tracked.result).items()
         if name in other.values
-    )
-    measured = sum(name in other.values for name in parts)
+    ]
     link = f"[{tracked.notebook}](../notebooks/{tracked.notebook}.ipynb)"
     cells = (
         link,
         tracked.profile,
         _setting(other),
         f"{moved} of {len(shared)}",
-        f"{inside} of {measured}",
+        f"{sum(inside)} of {len(inside)}",
         _other_verdicts(tracked, other),
     )
     return f"| {' | '.join(cells)} |"
@@ -63,7 +64,7 @@ def _row(tracked: Record, other: OtherRun) -> str:
 
 def _other_verdicts(tracked: Record, other: OtherRun) -> str:
     """Which claims were judged differently, of how many that the profile can judge."""
-    usual = {name: claim["verdict"] for name, claim in tracked.result["claims"].items()}
+    usual = verdicts_of(tracked.result)
     judged = [name for name, verdict in usual.items() if verdict != WITHHELD]
     if not judged:
         return "not judged"
