@@ -11,6 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType, ModuleType
 
+from strata.cli import app  # before numpy: it says which matrix products all are to take
+
+# isort: split
+
 import nbformat
 import pytest
 import torch
@@ -22,7 +26,6 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from strata.claims import load_claims
-from strata.cli import app
 from strata.runs.point import Point
 from strata.store import Store
 from strata.yaml_files import read_yaml

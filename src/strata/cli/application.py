@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, NoReturn
@@ -9,6 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 import yaml
 
+from strata.book.blas import same_products
 from strata.paths import ProjectNotFoundError, project_root
 from strata.yaml_files import read_yaml
 
@@ -18,6 +20,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+# Before any command imports numpy; notebooks and workers inherit it.
+os.environ.update(same_products())
 
 Names = Annotated[list[str] | None, typer.Argument(help="Notebooks; all of them by default.")]
 ProfileOption = Annotated[str, typer.Option("--profile", "-P", help="smoke, quick, full or paper.")]
