@@ -35,7 +35,7 @@ lint: $(READY)
 browser: $(READY) ## make sure that there is a Chromium for the tests of the pages
 	$(BIN)/python tests/browser/chromium.py --install
 
-full: $(READY) ## execute the full profile (an hour and three quarters, CIFAR-10 in STRATA_DATA) and build the published book
+full: $(READY) ## execute the full profile (an hour and a half, CIFAR-10 in STRATA_DATA) and build the published book
 	$(BIN)/strata run --profile full
 	$(BIN)/strata build --profile full
 
