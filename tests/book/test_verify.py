@@ -56,6 +56,21 @@ def test_without_a_record_it_says_how_to_keep_one(tiny_project, strata_here):
     assert kept.read_text() == (root / "_build" / "verify" / "quick" / "good.json").read_text()
 
 
+def test_what_is_accepted_is_held_against_the_record_before_it(tiny_project, strata_here):
+    root = tiny_project(good=["from strata.report import report\nreport('seven', 7.0)"])
+    assert strata_here(root, "verify", "--accept").returncode == 0
+    kept = root / "book" / "executed" / "quick" / "good.json"
+    right = json.loads(kept.read_text())
+    wrong = json.loads(kept.read_text())
+    wrong["result"]["numbers"]["seven"]["value"] = 8.0
+    kept.write_text(json.dumps(wrong))
+    done = strata_here(root, "verify", "--accept")
+    assert done.returncode == 0, done.stdout + done.stderr
+    (line,) = (line for line in done.stdout.splitlines() if line.startswith("seven"))
+    assert line.split() == ["seven", "8", "7", "DIFFERENT"]
+    assert json.loads(kept.read_text())["result"] == right["result"]
+
+
 def test_a_kill_while_a_record_is_accepted_leaves_the_old_one(
     tiny_project, strata_here, monkeypatch
 ):
