@@ -10,13 +10,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from strata.book import processor
+
 
 def machine() -> dict[str, Any]:
     """What the numbers may depend on: processor, system, versions, threads."""
     import torch  # here, as commands that run nothing should not wait for it
 
     return {
-        "cpu": _cpu_model(),
+        "cpu": processor.model(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
         "cores": os.cpu_count(),
         "system": f"{platform.system()} {platform.machine()}",
@@ -69,12 +71,3 @@ def git_state(root: Path) -> tuple[str | None, bool | None]:
 def _git(root: Path, *words: str) -> str:
     command = ["git", "-C", str(root), *words]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
-
-
-def _cpu_model() -> str:
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        for line in info.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.split(":", 1)[1].strip()
-    return platform.processor() or platform.machine()

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NoReturn
 import typer
 import yaml
 
-from strata.book.blas import same_products
+from strata.book.processor import same_products
 from strata.paths import ProjectNotFoundError, project_root
 from strata.yaml_files import read_yaml
 

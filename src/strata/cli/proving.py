@@ -89,13 +89,13 @@ def verify(
     with tempfile.TemporaryDirectory(prefix="strata-verify-") as store:
         for outcome in runner.run(prepared, replace(setting, store=Path(store))):
             reference = reference_path(root, profile, outcome.notebook)
-            first = accept and not reference.exists()
-            same = not first and _agrees(outcome, reference, others[outcome.notebook])
-            if accept and outcome.record is not None:
+            ended, compared = outcome.record is not None, not accept or reference.exists()
+            same = compared and _agrees(outcome, reference, others[outcome.notebook])
+            if accept and ended:
                 copy_whole(folder / reference.name, reference)
                 typer.echo(f"{outcome.notebook}: kept in {reference.relative_to(root)}")
-                same = True  # what differs was shown, and is what from now on must come out
-            agreed &= same
+            # What differs from a record that gives way is shown, and has to come out from now on.
+            agreed &= ended if accept else same
     raise typer.Exit(0 if agreed else 1)
 
 

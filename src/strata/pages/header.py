@@ -13,6 +13,7 @@ from nbformat import NotebookNode, v4
 from strata.book.check import Status
 from strata.book.data import sources
 from strata.book.record import Record
+from strata.book.tolerances import verdicts_of
 from strata.book.values import chip
 
 _BLOCK = re.compile(r"<!-- generated: ([\w-]+) -->\n.*?<!-- end generated -->", re.DOTALL)
@@ -100,7 +101,7 @@ def status_table(statuses: Sequence[Status]) -> str:
             lines.append(f"| {link} | {status.profile} | {status.state} | | | | |")
             continue
         run = status.record.run
-        counts = Counter(c["verdict"] for c in status.record.result["claims"].values())
+        counts = Counter(verdicts_of(status.record.result).values())
         verdicts = ", ".join(f"{n} {verdict}" for verdict, n in sorted(counts.items()))
         lines.append(
             f"| {link} | {status.profile} | {status.state} | {run['date'][:10]} "
@@ -125,8 +126,7 @@ def fill(page: str, blocks: dict[str, str]) -> str:
 
 
 def _chips(record: Record) -> str:
-    claims = record.result["claims"]
-    return "".join(chip(name, claim["verdict"]) for name, claim in claims.items())
+    return "".join(chip(name, verdict) for name, verdict in verdicts_of(record.result).items())
 
 
 def _at_work(workers: int) -> str:

@@ -9,7 +9,7 @@ import pytest
 import scipy.linalg  # noqa: F401  # brings an OpenBLAS of its own beside numpy's
 from threadpoolctl import threadpool_info
 
-from strata.book.blas import KERNELS, same_products
+from strata.book.processor import KERNELS, same_products
 
 AMD = "processor\t: 0\nmodel name\t: AMD EPYC\nflags\t\t: fpu sse2 avx avx2\nbugs\t\t: none\n"
 PRODUCT = """
