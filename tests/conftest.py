@@ -170,7 +170,7 @@ def smoke_project(shared: Path) -> Path:
     def work() -> subprocess.CompletedProcess[str]:
         root.mkdir()
         copy_of_the_project(root)
-        return strata_command(root, "run", "--profile", "smoke", "--jobs", "2", timeout=480)
+        return strata_command(root, "run", "--profile", "smoke", "--jobs", "2", timeout=900)
 
     once(shared / "run.txt", work)
     return root

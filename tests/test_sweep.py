@@ -16,7 +16,6 @@ from strata.store import Store
 from strata.sweep import shard, sweep, used_points, worker_count
 
 HELPERS = Path(__file__).parent / "helpers"
-PATIENCE = 120.0
 
 
 # The plain case.

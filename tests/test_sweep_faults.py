@@ -13,6 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 from looking import computed, digests
+from waiting import PATIENCE, wait_for
 
 from strata import sweep as module
 from strata.runs.point import Point
@@ -22,7 +23,6 @@ from strata.store import Store, StoreError, StoreWarning
 from strata.sweep import SweepError, sweep
 
 HELPERS = Path(__file__).parent / "helpers"
-PATIENCE = 120.0
 
 
 def test_a_point_that_raises_does_not_stop_the_others(toy, store):
@@ -134,13 +134,6 @@ def family(leader: int) -> list[psutil.Process]:
     return found
 
 
-def wait_until(happened, what: str) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not happened():
-        assert time.monotonic() < deadline, f"in vain for {PATIENCE:.0f} s: {what}"
-        time.sleep(0.05)
-
-
 def stored(store: Store) -> int:
     return len(list(store.root.glob("*/[!.]*")))
 
@@ -161,11 +154,11 @@ def test_a_killed_sweep_leaves_no_process_and_loses_only_the_points_in_flight(
     killed = subprocess.Popen(
         script(tmp_path, LONG), env=os.environ | ENVIRONMENT, start_new_session=True
     )
-    wait_until(lambda: stored(store) >= 4, "four points")
+    wait_for(lambda: stored(store) >= 4, "four points")
     assert len(family(killed.pid)) >= 3
     killed.kill()
     killed.wait()
-    wait_until(lambda: family(killed.pid) == [], "the end of all workers")
+    wait_for(lambda: family(killed.pid) == [], "the end of all workers")
     before, started = stored(store), computed(log)
     time.sleep(0.5)
     assert stored(store) == before
@@ -190,18 +183,18 @@ def test_an_interrupted_sweep_ends_its_workers_at_once(tmp_path, store):
         stderr=subprocess.PIPE,
         text=True,
     )
-    wait_until(lambda: stored(store) >= 2, "two points")
+    wait_for(lambda: stored(store) >= 2, "two points")
     os.killpg(stopped.pid, signal.SIGINT)
     errors = stopped.communicate(timeout=PATIENCE)[1]
     assert "KeyboardInterrupt" in errors
-    wait_until(lambda: family(stopped.pid) == [], "the end of all workers")
+    wait_for(lambda: family(stopped.pid) == [], "the end of all workers")
 
 
 def test_two_sweeps_at_once_compute_each_point_once(toy, tmp_path, store, log):
     code = LONG.replace("range(40)", "range(8)")
     points = [toy.Config(value=n, seconds=0.3, log=str(log)) for n in range(8)]
     rival = subprocess.Popen(script(tmp_path, code), env=os.environ | ENVIRONMENT)
-    wait_until(log.exists, "the first point of the rival")
+    wait_for(log.exists, "the first point of the rival")
     sweep(toy, points, store=store, workers=2)
     assert rival.wait(PATIENCE) == 0
     assert computed(log) == dict.fromkeys(range(8), 1)

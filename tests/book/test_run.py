@@ -16,6 +16,7 @@ import psutil
 import pytest
 from nbformat.v4 import new_notebook
 from typer.testing import CliRunner
+from waiting import PATIENCE, wait_for
 
 from strata.book import run as run_module
 from strata.book.record import METADATA, Record, publish
@@ -98,7 +99,7 @@ def test_a_killed_kernel_publishes_nothing_and_the_next_run_goes_on_from_the_sto
 def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project, strata_here, how):
     cells = [
         "open('pid', 'w').write(str(__import__('os').getpid()))",
-        "import time; time.sleep(60)",
+        "import time; time.sleep(600)",
     ]
     root = tiny_project(slow=cells)
     command = subprocess.Popen(
@@ -106,10 +107,10 @@ def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project
         env=os.environ | {"STRATA_ROOT": str(root)},
         stdout=subprocess.DEVNULL,
     )
-    pid = wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text())
+    pid = wait_for(lambda: (root / "pid").exists() and (root / "pid").read_text(), "the kernel")
     command.send_signal(how)
-    assert command.wait(timeout=40) != 0
-    assert wait_for(lambda: not psutil.pid_exists(int(pid))), "the kernel outlived the command"
+    assert command.wait(timeout=PATIENCE) != 0
+    wait_for(lambda: not psutil.pid_exists(int(pid)), "the end of the kernel")
     assert not executed(root, "slow").exists()
     assert "missing" in strata_here(root, "check", "--profile", "quick").stdout
     clean(root / "_build" / "work")
@@ -118,36 +119,26 @@ def test_a_killed_command_takes_its_kernel_along_and_leaves_nothing(tiny_project
 
 def test_what_ended_before_a_command_is_broken_off_is_kept(tiny_project):
     """Of the last notebook an hour may be lost, of those before it nothing."""
-    root = tiny_project(good=["6 * 7"], slow=["import time; time.sleep(60)"])
+    root = tiny_project(good=["6 * 7"], slow=["import time; time.sleep(600)"])
     command = subprocess.Popen(
         [sys.executable, "-m", "strata.cli", "verify", "--accept"],
         env=os.environ | {"STRATA_ROOT": str(root)},
         stdout=subprocess.DEVNULL,
     )
     kept = root / "book" / "executed" / "quick" / "good.json"
-    assert wait_for(kept.exists)
+    wait_for(kept.exists, "the first notebook")
     command.send_signal(signal.SIGINT)
-    assert command.wait(timeout=40) != 0
+    assert command.wait(timeout=PATIENCE) != 0
     assert json.loads(kept.read_text())["notebook"] == "good"
 
 
-def wait_for(condition, seconds: float = 40):
-    """The first true value of a condition, or what it is at the end."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := condition():
-            return value
-        time.sleep(0.2)
-    return condition()
-
-
 def test_a_notebook_beyond_its_time_is_stopped(tiny_project, strata_here):
-    root = tiny_project(slow=["import time; time.sleep(120)"])
+    root = tiny_project(slow=["import time; time.sleep(600)"])
     started = time.monotonic()
     done = strata_here(root, "run", "--timeout", "2")
     assert done.returncode == 1
     assert "wall-clock limit" in done.stdout
-    assert time.monotonic() - started < 60
+    assert time.monotonic() - started < PATIENCE
     assert published(root) == []
 
 
@@ -158,7 +149,7 @@ def test_two_runs_at_once_both_end_well(tiny_project, strata_here, with_helpers)
     command = [sys.executable, "-m", "strata.cli", "run"]
     runs = [subprocess.Popen(command, env=environment, stdout=-1, text=True) for _ in range(2)]
     for run in runs:
-        out, _ = run.communicate(timeout=120)
+        out, _ = run.communicate(timeout=2 * PATIENCE)
         assert run.returncode == 0, out
     assert len((root / "log.txt").read_text().splitlines()) == 4
     assert "fresh" in strata_here(root, "check", "--profile", "quick").stdout
