@@ -52,5 +52,5 @@ def bench_compare():
 
 @pytest.fixture
 def bench_peak():
-    """Function `bench_peak(dtype, rates)`: operations a second of products, by their side."""
+    """Function `bench_peak(dtype, rates)`: operations a second of products, by library and side."""
     return lambda dtype, rates: _keep(peaks={dtype: rates})

@@ -40,7 +40,7 @@ def test_rows_of_another_machine_are_dropped(bench_record, path):
 def test_comparisons_rates_and_rows_stand_side_by_side(
     bench_record, bench_compare, bench_peak, path
 ):
-    bench_peak("float64", {512: 4e9, 1024: 5e9})
+    bench_peak("float64", {"torch": {512: 4e9, 1024: 5e9}})
     bench_compare(
         "ntk-float64", size="two points", dtype="float64", ours=2.0, theirs=8.0, operations=10**9
     )

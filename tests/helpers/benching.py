@@ -7,7 +7,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -40,6 +40,12 @@ def in_turns(rounds: int, **ways: Callable[[], Any]) -> tuple[dict[str, float], 
                 if seconds > SHORT:
                     break
     return least, results
+
+
+def product_rates(squares: Sequence[Any]) -> dict[int, float]:
+    """Floating-point operations a second of the product of square matrices, by their side."""
+    least, _ = in_turns(size(5, 2), **{str(len(a)): lambda a=a: a @ a for a in squares})
+    return {len(a): 2 * len(a) ** 3 / least[str(len(a))] for a in squares}
 
 
 def in_its_own_process(code: str, *arguments: object) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def comparison(**fields) -> Comparison:
 @pytest.fixture
 def found() -> Measured:
     return measured(
-        peaks={"float64": {256: 2e9, 512: 3.9e9, 1024: 4e9}},
+        peaks={"float64": {"torch": {256: 2e9, 512: 3.9e9, 1024: 4e9}, "numpy": {256: 3e9}}},
         comparisons={
             "kernel": comparison(difference=3e-16, operations=10**9),
             "probes": comparison(theirs=2600.0, operations=10**9),
@@ -75,6 +75,8 @@ def test_a_measurement_that_the_page_does_not_know_is_refused(found):
 
 def test_the_share_is_that_of_the_highest_rate_in_the_same_number_format(found):
     assert found.share("kernel") == 10**9 / 0.5 / 4e9
+    faster = found.peaks["float64"] | {"numpy": {256: 8e9}}
+    assert found.model_copy(update={"peaks": {"float64": faster}}).share("kernel") == 0.25
     single = measured(
         peaks=found.peaks, comparisons={"kernel": comparison(dtype="float32", operations=8)}
     )
@@ -85,7 +87,8 @@ def test_the_share_is_that_of_the_highest_rate_in_the_same_number_format(found):
 def test_the_machine_and_where_its_rate_is_flat(found):
     text = machine_facts(found)
     assert "Measured on 2026-01-01; cpu: abacus, cores: 2." in text
-    assert "| float64 | 4 GFLOP/s | 512 × 512 | 256: 2, 512: 4, 1024: 4 |" in text
+    assert "| float64, torch | 4 GFLOP/s | 512 × 512 | 256: 2, 512: 4, 1024: 4 |" in text
+    assert "| float64, numpy | 3 GFLOP/s | 256 × 256 | 256: 3 |" in text
     assert "not measured yet" in machine_facts(measured())
 
 

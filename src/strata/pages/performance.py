@@ -88,7 +88,7 @@ class Measured(BaseModel):
     date, machine
         Last day, and facts of `strata.book.record.machine`.
     peaks
-        Operations a second of square matrix products, by dtype and side.
+        Operations a second of square matrix products, by dtype, library and side.
     comparisons
         By the names of ``book/benchmarks.yml``.
     rows
@@ -99,7 +99,7 @@ class Measured(BaseModel):
 
     date: str
     machine: dict[str, Any]
-    peaks: dict[Dtype, dict[int, Positive]] = {}
+    peaks: dict[Dtype, dict[str, dict[int, Positive]]] = {}
     comparisons: dict[str, Comparison] = {}
     rows: dict[str, dict[str, Any]] = {}
 
@@ -124,10 +124,11 @@ class Measured(BaseModel):
     def share(self, name: str) -> float | None:
         """Share of the machine's peak that our way reaches; None if either is not known."""
         found = self.comparisons[name]
-        rates = self.peaks.get(found.dtype)
-        if not rates or found.operations is None:
+        libraries = self.peaks.get(found.dtype)
+        if not libraries or found.operations is None:
             return None
-        return found.operations / found.ours / max(rates.values())
+        peak = max(rate for rates in libraries.values() for rate in rates.values())
+        return found.operations / found.ours / peak
 
 
 def load_benchmarks(root: Path) -> dict[str, Benchmark]:
@@ -195,11 +196,13 @@ def machine_facts(found: Measured | None) -> str:
         "| matrix products, one thread | peak | flat from | measured |",
         "| --- | ---: | --- | --- |",
     ]
-    for dtype, rates in found.peaks.items():
-        peak = max(rates.values())
-        flat = min(side for side, rate in rates.items() if rate >= FLAT * peak)
-        sides = ", ".join(f"{side}: {rate / 1e9:.0f}" for side, rate in sorted(rates.items()))
-        lines.append(f"| {dtype} | {peak / 1e9:.0f} GFLOP/s | {flat} × {flat} | {sides} |")
+    for dtype, libraries in found.peaks.items():
+        for library, rates in libraries.items():
+            peak = max(rates.values())
+            flat = min(side for side, rate in rates.items() if rate >= FLAT * peak)
+            sides = ", ".join(f"{side}: {rate / 1e9:.0f}" for side, rate in sorted(rates.items()))
+            cells = f"{dtype}, {library} | {peak / 1e9:.0f} GFLOP/s | {flat} × {flat} | {sides}"
+            lines.append(f"| {cells} |")
     return "\n".join([text, "", *lines])
 
 
